@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// Where an entry stands in its queue's order. A stream entry's id is its position as it is
+/// (milliseconds, counter); a list entry's position is (0, sequence), where the sequence is
+/// given by the take script and rises by one with each entry.
+/// </summary>
+/// <param name="High">Milliseconds of a stream entry id; 0 for a list.</param>
+/// <param name="Low">Counter of a stream entry id; the sequence for a list.</param>
+public readonly record struct EntryPosition(ulong High, ulong Low) : IComparable<EntryPosition>
+{
+    /// <summary>Before every entry of any queue.</summary>
+    public static readonly EntryPosition Zero = new(0, 0);
+
+    /// <summary>The position of the list entry with this sequence.</summary>
+    public static EntryPosition OfSequence(ulong sequence) => new(0, sequence);
+
+    /// <inheritdoc />
+    public int CompareTo(EntryPosition other) =>
+        High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);
+
+    /// <summary>Whether this position comes before the other.</summary>
+    public static bool operator <(EntryPosition left, EntryPosition right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether this position comes after the other.</summary>
+    public static bool operator >(EntryPosition left, EntryPosition right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether this position is the other or comes before it.</summary>
+    public static bool operator <=(EntryPosition left, EntryPosition right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether this position is the other or comes after it.</summary>
+    public static bool operator >=(EntryPosition left, EntryPosition right) => left.CompareTo(right) >= 0;
+
+    /// <summary>
+    /// The text form that scripts and dead letters carry: always <c>high-low</c>, the form of a
+    /// stream entry id, so that one parser serves both kinds.
+    /// </summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{High}-{Low}");
+
+    /// <summary>Reads the form that <see cref="ToString" /> writes.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out EntryPosition position)
+    {
+        position = Zero;
+        var dash = text.IndexOf('-');
+        if (dash < 0
+            || !ulong.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var high)
+            || !ulong.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var low))
+            return false;
+        position = new EntryPosition(high, low);
+        return true;
+    }
+}

@@ -1,0 +1,35 @@
+using System.Buffers;
+using Bridge.Queue;
+
+namespace Bridge.Stanzas;
+
+/// <summary>A rejection: the reason, where in the payload, and what was found there.</summary>
+/// <param name="Reason">The named reason; <see cref="RejectionReason.None" /> when there is none.</param>
+/// <param name="Offset">Byte offset into the payload at which the fault was found; -1 where no single byte is at fault.</param>
+/// <param name="Detail">One short line for the producer's developer; never the body of the message. May be null.</param>
+public readonly record struct Rejection(RejectionReason Reason, int Offset, string? Detail);
+
+/// <summary>What became of one entry in the encoder.</summary>
+/// <param name="Rejection">Set when nothing was appended.</param>
+/// <param name="OwnIdHash">
+/// XXH3-64 of the unescaped UTF-8 stanza id when the payload brought its own; 0 when the
+/// entry's generated id was used. Serves to recognise bounces.
+/// </param>
+public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash)
+{
+    /// <summary>Whether the stanza's bytes were appended to the output.</summary>
+    public bool Accepted => Rejection.Reason == RejectionReason.None;
+}
+
+/// <summary>
+/// Turns an entry into the bytes of exactly one stanza that cannot hurt the stream, or rejects it.
+/// Implementations are deterministic for a given clock and keep no state between calls.
+/// </summary>
+public interface IStanzaEncoder
+{
+    /// <summary>
+    /// Appends the stanza to <paramref name="output" />, or appends nothing and says why.
+    /// Never throws for anything that an entry can hold.
+    /// </summary>
+    EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now);
+}
