@@ -1,0 +1,188 @@
+namespace Bridge.Queue;
+
+/// <summary>
+/// The seam between the puller and Redis: one outbound queue with its journal.
+/// <para>
+/// Every call carries a session. A session is opened by <see cref="RecoverAsync" />, which raises
+/// the session number inside the lease; any call of an older session changes nothing and throws
+/// <see cref="QueueFault.Stale" />. So a call that was given up, and that Redis runs later, cannot
+/// harm. After any other fault the caller does not know what Redis did: it recovers.
+/// </para>
+/// <para>
+/// Every call has the implementation's own deadline; past it, it throws
+/// <see cref="QueueFault.Unreachable" /> and the connection under it is thrown away.
+/// Calls may be issued without awaiting the one before; Redis runs them in the order of the calls,
+/// their tasks may complete in any order.
+/// </para>
+/// </summary>
+public interface IOutboundQueue : IAsyncDisposable
+{
+    /// <summary>Opens a new session under the lease and tells what the journal holds.</summary>
+    /// <exception cref="QueueFaultException"><see cref="QueueFault.LeaseLost" /> when the lease is no longer the grant's.</exception>
+    Task<Recovery> RecoverAsync(LeaseGrant grant);
+
+    /// <summary>
+    /// Waits (at most the configured wait time) until the queue has something, then takes. Takes
+    /// nothing while it waits. At most one such call may be under way.
+    /// </summary>
+    Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits);
+
+    /// <summary>Settles, then moves up to the limits from the queue to its journal, in one atomic step.</summary>
+    Task<TakenEntries> TakeAsync(QueueSession session, TakeLimits limits, Settlement settlement);
+
+    /// <summary>Settles: removes the journal's prefix up to a position, dead-lettering what was rejected in it.</summary>
+    Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement);
+
+    /// <summary>Reads entries of the journal that come after a position, in order, without changing anything.</summary>
+    Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits);
+
+    /// <summary>Length of the queue (not yet taken) and of its journal, for metrics and health.</summary>
+    Task<QueueDepth> DepthAsync();
+}
+
+/// <summary>An acquired lease. The lease's value in Redis is <c>token:epoch:session</c>.</summary>
+/// <param name="Token">128 random bits, drawn anew for each acquisition.</param>
+/// <param name="Epoch">Rises with each acquisition that Redis remembers.</param>
+public sealed record LeaseGrant(string Token, long Epoch);
+
+/// <summary>A session under a lease.</summary>
+/// <param name="Grant">The lease it belongs to.</param>
+/// <param name="Number">Rises with each recovery under the lease.</param>
+public sealed record QueueSession(LeaseGrant Grant, long Number)
+{
+    /// <summary>The lease's value while this session is the current one.</summary>
+    public string LeaseValue { get; } =
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Grant.Token}:{Grant.Epoch}:{Number}");
+}
+
+/// <summary>Bounds of one take or journal read; both at least 1.</summary>
+/// <param name="Entries">Entries at most.</param>
+/// <param name="Bytes">Payload bytes after which no further entry is added; a single entry may exceed it.</param>
+public readonly record struct TakeLimits(int Entries, int Bytes);
+
+/// <summary>What the journal holds when a session begins.</summary>
+/// <param name="Session">The new session.</param>
+/// <param name="Count">Entries in the journal.</param>
+/// <param name="First">Position of the first; <see cref="EntryPosition.Zero" /> when empty.</param>
+/// <param name="Last">Position of the last; <see cref="EntryPosition.Zero" /> when empty.</param>
+/// <param name="Mark">The confirmed mark that the last owner left, if any.</param>
+/// <param name="ContinuesHistory">
+/// False when Redis does not remember what this object saw it do (a first recovery, a failover
+/// that lost the tail, a flush): what memory holds must then be thrown away.
+/// </param>
+public sealed record Recovery(
+    QueueSession Session,
+    long Count,
+    EntryPosition First,
+    EntryPosition Last,
+    ConfirmedMark? Mark,
+    bool ContinuesHistory);
+
+/// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
+/// <param name="Entries">The entries; empty when there was nothing.</param>
+/// <param name="Settled">What the settlement in the same call did.</param>
+/// <param name="Oversize">
+/// Entries above the size limit that the script moved to the dead-letter stream by itself
+/// (position and size), for log and metrics; list queues also show each as a
+/// <see cref="EntryKind.DeadLettered" /> entry.
+/// </param>
+/// <param name="Remaining">Entries left in the queue after a take, -1 where unknown; 0 means: wait.</param>
+public sealed record TakenEntries(
+    IReadOnlyList<QueueEntry> Entries,
+    SettleResult Settled,
+    IReadOnlyList<OversizeEntry> Oversize,
+    long Remaining);
+
+/// <summary>An entry that a script dead-lettered because of its size, or because its body was gone.</summary>
+/// <param name="Position">Its place.</param>
+/// <param name="Bytes">Its size; 0 for one that was trimmed from its stream.</param>
+/// <param name="Reason">Wire name of the reason: <c>oversize</c> or <c>trimmed</c>.</param>
+public readonly record struct OversizeEntry(EntryPosition Position, long Bytes, string Reason);
+
+/// <summary>A prefix of the journal to settle, with the rejected entries inside it.</summary>
+/// <param name="UpTo">Everything up to and including this position is settled; <see cref="EntryPosition.Zero" />: nothing.</param>
+/// <param name="Rejected">Entries within the prefix that go to the dead-letter stream, in order.</param>
+/// <param name="Mark">The confirmed mark to write in the same step, if any.</param>
+public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry> Rejected, ConfirmedMark? Mark)
+{
+    /// <summary>Settles nothing.</summary>
+    public static readonly Settlement Nothing = new(EntryPosition.Zero, [], null);
+}
+
+/// <summary>An entry to dead-letter, with what is said of it there.</summary>
+/// <param name="Position">Its place.</param>
+/// <param name="Reason">Wire name of the reason.</param>
+/// <param name="Detail">One line; may be empty.</param>
+/// <param name="Offset">Byte offset of the fault in the payload, -1 if none.</param>
+/// <param name="Attempts">How often it was written to a socket.</param>
+public sealed record RejectedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts);
+
+/// <summary>What a settlement changed.</summary>
+/// <param name="Removed">Entries that left the journal.</param>
+/// <param name="DeadLettered">Those of them that went to the dead-letter stream.</param>
+/// <param name="DeadTrimmed">Dead letters that the stream's bounds pushed out.</param>
+public readonly record struct SettleResult(long Removed, long DeadLettered, long DeadTrimmed);
+
+/// <summary>
+/// Up to where barriers have returned: written with takes and settlements, so that a new owner
+/// continues the hold instead of sending again.
+/// </summary>
+/// <param name="Position">The last confirmed position.</param>
+/// <param name="Endpoint">The server endpoint that confirmed it.</param>
+/// <param name="ServerStart">Unix milliseconds at which that server started, 0 where it does not tell.</param>
+/// <param name="At">When it was written, by the clock of Redis; ignored when writing.</param>
+public sealed record ConfirmedMark(EntryPosition Position, string Endpoint, long ServerStart, DateTimeOffset At);
+
+/// <summary>How much waits.</summary>
+/// <param name="Queued">Entries not yet taken.</param>
+/// <param name="Journal">Entries taken and not settled.</param>
+/// <param name="OldestQueued">When the oldest queued entry was pushed, where the queue knows.</param>
+public readonly record struct QueueDepth(long Queued, long Journal, DateTimeOffset? OldestQueued);
+
+/// <summary>What went wrong on the Redis side: a closed set, each with its reaction.</summary>
+public enum QueueFault
+{
+    /// <summary>The session is no longer the current one. Recover.</summary>
+    Stale,
+
+    /// <summary>The lease is not ours. Stop; stand by.</summary>
+    LeaseLost,
+
+    /// <summary>No answer within the deadline, or no connection. Recover once Redis answers.</summary>
+    Unreachable,
+
+    /// <summary>A key holds another type than it should. The operator must rename or remove it; look again with backoff.</summary>
+    WrongType,
+
+    /// <summary>Redis refuses our credentials or rights (NOAUTH, WRONGPASS, NOPERM). The operator must act; look again with backoff.</summary>
+    Forbidden,
+
+    /// <summary>The server is a replica or lost its role (READONLY, MASTERDOWN). Reconnect, then recover.</summary>
+    ReadOnly,
+
+    /// <summary>Redis is loading its data, is failing over, or runs a long script (LOADING, BUSY, TRYAGAIN, CLUSTERDOWN). Look again soon.</summary>
+    NotReady,
+
+    /// <summary>Redis is full and refused a command. Look again every 50 ms.</summary>
+    OutOfMemory,
+
+    /// <summary>Redis refuses writes because it cannot persist (MISCONF, NOREPLICAS). The operator must act; look again with backoff.</summary>
+    RefusesWrites,
+
+    /// <summary>The stream or its group was deleted. Recover, which makes the group again.</summary>
+    GroupMissing,
+
+    /// <summary>Anything else that Redis answered; its words are in the message. Look again with backoff.</summary>
+    Other,
+}
+
+/// <summary>A call to the queue failed, for a named reason.</summary>
+public sealed class QueueFaultException : Exception
+{
+    /// <summary>Creates it.</summary>
+    public QueueFaultException(QueueFault fault, string message, Exception? innerException = null)
+        : base(message, innerException) => Fault = fault;
+
+    /// <summary>What went wrong.</summary>
+    public QueueFault Fault { get; }
+}

@@ -1,0 +1,23 @@
+namespace Bridge.Queue;
+
+/// <summary>
+/// One owner per queue and per component domain, decided by Redis alone. Holds two keys:
+/// the queue's lease and the domain's (<see cref="QueueKeys.DomainLease" />); both or none.
+/// Calls have their own deadline and throw <see cref="QueueFaultException" />.
+/// </summary>
+public interface IQueueLease : IAsyncDisposable
+{
+    /// <summary>Tries once to become the owner.</summary>
+    Task<LeaseAttempt> TryAcquireAsync();
+
+    /// <summary>Prolongs the lease. False: it is no longer ours, and nothing was changed.</summary>
+    Task<bool> RenewAsync(LeaseGrant grant);
+
+    /// <summary>Gives the lease back at once; does nothing when it is no longer ours.</summary>
+    Task ReleaseAsync(LeaseGrant grant);
+}
+
+/// <summary>What came of an attempt to acquire.</summary>
+/// <param name="Grant">The lease, or null when somebody else holds it.</param>
+/// <param name="Holder">Who holds it, for the log: which of the two keys, and how long it still lives. Null when granted.</param>
+public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder);
