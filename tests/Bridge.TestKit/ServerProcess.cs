@@ -125,8 +125,18 @@ public sealed class ServerProcess : IAsyncDisposable
             _ = NativeMethods.Kill(process.Id, (int)signal);
     }
 
-    /// <summary>SIGSTOP.</summary>
+    /// <summary>SIGSTOP; the program may still run for a moment.</summary>
     public void Freeze() => Signal(PosixSignalNumber.Stop);
+
+    /// <summary>SIGSTOP, and waits until every thread stands still.</summary>
+    public async Task FreezeAsync()
+    {
+        Signal(PosixSignalNumber.Stop);
+        await Eventually.TrueAsync(
+            () => Directory.EnumerateDirectories($"/proc/{Id}/task").All(IsStopped),
+            TimeSpan.FromSeconds(5),
+            $"{Name} stands still");
+    }
 
     /// <summary>SIGCONT.</summary>
     public void Thaw() => Signal(PosixSignalNumber.Continue);
@@ -227,6 +237,21 @@ public sealed class ServerProcess : IAsyncDisposable
 
         if (Directory.Exists(Folder))
             Directory.Delete(Folder, recursive: true);
+    }
+
+    // proc(5): the state follows the name in parentheses; T is stopped, Z a thread that has ended.
+    private static bool IsStopped(string thread)
+    {
+        try
+        {
+            var fields = File.ReadAllText(Path.Combine(thread, "stat"));
+            return fields[fields.LastIndexOf(')') + 2] is 'T' or 'Z';
+        }
+        catch (IOException)
+        {
+            // The thread ended between the listing and the look.
+            return true;
+        }
     }
 
     private async Task ReadAsync(StreamReader reader)
