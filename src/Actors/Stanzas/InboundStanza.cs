@@ -39,11 +39,11 @@ public readonly ref struct AttributeValue
     /// <summary>Whether the attribute is there and its value, references resolved, is this UTF-8. Allocates only where there are references.</summary>
     public bool Is(ReadOnlySpan<byte> value) =>
         IsPresent && (_needsResolving
-            ? Encoding.UTF8.GetBytes(XmlText.AttributeText(Raw)).AsSpan().SequenceEqual(value)
+            ? Encoding.UTF8.GetBytes(MarkupText.AttributeText(Raw)).AsSpan().SequenceEqual(value)
             : Raw.SequenceEqual(value));
 
     /// <summary>The value, references resolved and white space normalised; null when absent.</summary>
-    public string? Text => !IsPresent ? null : _needsResolving ? XmlText.AttributeText(Raw) : Encoding.UTF8.GetString(Raw);
+    public string? Text => !IsPresent ? null : _needsResolving ? MarkupText.AttributeText(Raw) : Encoding.UTF8.GetString(Raw);
 
     /// <inheritdoc />
     public override string ToString() => Text ?? "";

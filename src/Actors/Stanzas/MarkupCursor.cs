@@ -164,7 +164,7 @@ internal ref struct MarkupCursor(ReadOnlySpan<byte> bytes)
                     inText &= depth > 0;
                     break;
                 case MarkupToken.Text when inText && words!.Length < maxTextBytes:
-                    words.Append(XmlText.ContentText(Text, maxTextBytes - words.Length));
+                    words.Append(MarkupText.ContentText(Text, maxTextBytes - words.Length));
                     break;
                 case MarkupToken.Cdata when inText && words!.Length < maxTextBytes:
                     words.Append(Encoding.UTF8.GetString(Text[..Math.Min(Text.Length, maxTextBytes - words.Length)]).ReplaceLineEndings("\n"));

@@ -97,7 +97,7 @@ public sealed class StanzaReader
     private readonly int _maxDepth;
     private readonly int[] _openNameStart;
     private readonly int[] _openNameLength;
-    private readonly byte[] _reference = new byte[XmlText.MaxReferenceLength];
+    private readonly byte[] _reference = new byte[MarkupText.MaxReferenceLength];
 
     private byte[] _buffer = new byte[AppendStep];
     private int _held;
@@ -439,7 +439,7 @@ public sealed class StanzaReader
         return StreamEventKind.Header;
 
         static string? Attribute(MarkupCursor tag, ReadOnlySpan<byte> name) =>
-            MarkupCursor.TryGetAttribute(tag.Attributes, name, out var value) ? XmlText.AttributeText(value) : null;
+            MarkupCursor.TryGetAttribute(tag.Attributes, name, out var value) ? MarkupText.AttributeText(value) : null;
     }
 
     // The prefix of the stream's namespace is the server's choice (RFC 6120 §4.8.5), so it is taken from the header.
@@ -787,7 +787,7 @@ public sealed class StanzaReader
                     i++;
                     if (b == ';')
                     {
-                        if (!XmlText.TryResolve(_reference.AsSpan(0, _referenceLength), out _))
+                        if (!MarkupText.TryResolve(_reference.AsSpan(0, _referenceLength), out _))
                             return Malformed("a reference that XMPP does not know");
                         _lex = _afterReference;
                     }
