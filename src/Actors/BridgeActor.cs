@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Bridge.Connection;
 using Bridge.Inbound;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -17,6 +18,7 @@ namespace Bridge;
 /// <param name="Encoder">Turns entries into stanzas.</param>
 /// <param name="Board">Where the state is published.</param>
 /// <param name="Time">The clock.</param>
+/// <param name="Shared">What the parts share; disposed when the bridge ends for good.</param>
 public sealed record BridgeParts(
     Func<IOutboundQueue> OpenQueue,
     Func<IQueueLease> OpenLease,
@@ -24,7 +26,8 @@ public sealed record BridgeParts(
     IComponentDialer Dialer,
     IStanzaEncoder Encoder,
     StatusBoard Board,
-    TimeProvider Time);
+    TimeProvider Time,
+    IAsyncDisposable Shared);
 
 /// <summary>
 /// One bridge: one queue, one component domain, one XMPP connection. Owns the lease, the outcome

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Bridge.Connection;
 
 /// <summary>
@@ -8,6 +10,9 @@ namespace Bridge.Connection;
 /// <param name="capacity">Own ids remembered; the oldest is forgotten first.</param>
 internal sealed class KnownIds(int capacity)
 {
+    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
+    private static readonly SearchValues<byte> NumberParts = SearchValues.Create("0123456789-"u8);
+
     private readonly HashSet<ulong> _known = [];
     private readonly Queue<ulong> _order = new();
 
@@ -35,11 +40,11 @@ internal sealed class KnownIds(int capacity)
             return false;
         id = id[2..];
         var dash = id.IndexOf((byte)'-');
-        if (dash is not (8 or 16) || id[..dash].IndexOfAnyExcept("0123456789abcdef"u8) >= 0)
+        if (dash is not (8 or 16) || id[..dash].IndexOfAnyExcept(HexDigits) >= 0)
             return false;
         var numbers = id[(dash + 1)..];
         return numbers.Length is > 0 and <= 41
-            && numbers.IndexOfAnyExcept("0123456789-"u8) < 0
+            && numbers.IndexOfAnyExcept(NumberParts) < 0
             && numbers[0] != '-' && numbers[^1] != '-'
             && numbers.Count((byte)'-') <= 1;
     }

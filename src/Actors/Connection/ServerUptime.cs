@@ -1,3 +1,5 @@
+using System.Xml;
+
 namespace Bridge.Connection;
 
 /// <summary>
@@ -14,6 +16,26 @@ internal sealed record ServerUptime(TimeSpan StartedAt, long StartedAtUnix, bool
 
     // Between two processes the clocks of two hosts differ as well.
     private const long MarkToleranceMilliseconds = 3_000;
+
+    /// <summary>Reads the answer to the question for the uptime: the <c>seconds</c> of the <c>query</c> (XEP-0012 §4); null when it tells none.</summary>
+    public static TimeSpan? ReadAnswer(ReadOnlySpan<byte> iq)
+    {
+        using var reader = XmlReader.Create(
+            new MemoryStream(iq.ToArray()),
+            new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, ConformanceLevel = ConformanceLevel.Fragment });
+        try
+        {
+            return reader.ReadToDescendant("query", "jabber:iq:last")
+                && long.TryParse(reader.GetAttribute("seconds"), out var seconds) && seconds is >= 0 and < int.MaxValue
+                ? TimeSpan.FromSeconds(seconds)
+                : null;
+        }
+        catch (XmlException)
+        {
+            // The element leans on a prefix of the stream header, say: no answer that can be used.
+            return null;
+        }
+    }
 
     /// <summary>Whether the server of the life before still runs, and ran when the oldest held entry was confirmed.</summary>
     public static bool LivedOn(ServerUptime? before, ServerUptime? after, TimeSpan oldestHeldAt) =>

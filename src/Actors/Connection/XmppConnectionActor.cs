@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Security;
 using System.Text;
 using Akka.Actor;
@@ -29,6 +28,8 @@ namespace Bridge.Connection;
 /// together with the puller; nothing is lost, because the journal has everything that is not settled.
 /// </para>
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "An actor's resources end in PostStop.")]
 public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 {
     /// <summary>From the parent: confirm what is in flight, close the stream, and say <see cref="Drained" />.</summary>
@@ -65,7 +66,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private sealed record DialFailed(int Incarnation, Exception Cause);
 
-    private sealed record FromLink(int Incarnation, object Message);
+    private sealed record FromLink(int Incarnation, InboundBatch Batch);
+
+    private sealed record LinkEnded(int Incarnation, SocketEnd End, string? Words);
 
     private sealed record LinkClosed(int Incarnation);
 
@@ -100,13 +103,13 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>One life of the stream.</summary>
-    private sealed class StreamLife(int incarnation, XmppEndpoint endpoint, Barrier barrier)
+    private sealed class StreamLife(int incarnation, XmppEndpoint endpoint, BarrierIdentity barrier)
     {
         public int Incarnation { get; } = incarnation;
 
         public XmppEndpoint Endpoint { get; } = endpoint;
 
-        public Barrier Barrier { get; } = barrier;
+        public BarrierIdentity Barrier { get; } = barrier;
 
         public string UptimeId { get; } = "u-" + Guid.NewGuid().ToString("N");
 
@@ -124,8 +127,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public StreamError? Error { get; set; }
 
-        public string? Malformed { get; set; }
-
         public int BarriersReturned { get; set; }
 
         public TimeSpan LastBarrierWrittenAt { get; set; }
@@ -134,11 +135,17 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public long LastAcknowledgedBytes { get; set; }
 
-        public List<FromLink> EarlyMessages { get; } = [];
-
         public long CountedBytesSent { get; set; }
 
         public long CountedBytesRead { get; set; }
+    }
+
+    /// <summary>Carries what the socket's loops read into the mailbox, with the life it belongs to.</summary>
+    private sealed class Mailbox(IActorRef connection, int incarnation) : IInboundSink
+    {
+        public void Post(InboundBatch batch) => connection.Tell(new FromLink(incarnation, batch));
+
+        public void Ended(SocketEnd end, string? detail) => connection.Tell(new LinkEnded(incarnation, end, detail));
     }
 
     // Marks and holds are looked at ten times a second.
@@ -224,7 +231,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
-        _life = new StreamLife(0, _xmpp.Endpoints[0], new Barrier(_xmpp.Domain));
+        _life = new StreamLife(0, _xmpp.Endpoints[0], new BarrierIdentity(_xmpp.Domain));
 
         // A pool's own strategy would escalate to us and restart every writer for the fault of one.
         var oneWriter = new OneForOneStrategy(
@@ -278,22 +285,18 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Receive<Dialed>(message => message.Incarnation == _life.Incarnation, message =>
         {
             _life.Link = message.Link;
+            Link.Start(new StanzaReader(_xmpp.MaxInboundStanzaBytes), _life.Barrier, new Mailbox(Self, _life.Incarnation));
             Link.Output.Write(Handshake.StreamHeader(_xmpp.Domain));
             Link.Flush();
-            foreach (var early in _life.EarlyMessages)
-                Self.Tell(early);
-            _life.EarlyMessages.Clear();
             Enter(ConnectionState.AwaitingStreamHeader, AwaitingStreamHeader, _xmpp.HeaderTimeout, ReconnectCause.HeaderTimeout);
         });
-        // The reading task may speak before the dialer's answer is here (a server that hangs up at once).
-        Receive<FromLink>(message => message.Incarnation == _life.Incarnation, message => _life.EarlyMessages.Add(message));
         Receive<DialFailed>(message => message.Incarnation == _life.Incarnation, message =>
         {
             var cause = message.Cause is ConnectFaultException { Fault: var fault }
                 ? fault switch
                 {
                     ConnectFault.TimedOut => ReconnectCause.ConnectTimeout,
-                    ConnectFault.TlsFailed => ReconnectCause.TlsFailed,
+                    ConnectFault.TlsFailed or ConnectFault.CertificateRejected or ConnectFault.CaFileUnusable => ReconnectCause.TlsFailed,
                     _ => ReconnectCause.ConnectFailed,
                 }
                 : throw new InvalidOperationException("A dial failed for no named reason.", message.Cause);
@@ -309,12 +312,12 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         {
             switch (@event)
             {
-                case StreamEvent.HeaderReceived { Id: { Length: > 0 } id }:
+                case StreamOpened { Header.Id: { Length: > 0 } id }:
                     Link.Output.Write(Handshake.Proof(id, _xmpp.Secret));
                     Link.Flush();
                     Enter(ConnectionState.AwaitingHandshake, AwaitingHandshake, _xmpp.HandshakeTimeout, ReconnectCause.HandshakeTimeout);
                     break;
-                case StreamEvent.HeaderReceived:
+                case StreamOpened:
                     // Prosody names an unknown host in a header with an empty id; the error follows.
                     break;
                 default:
@@ -330,7 +333,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         ReceiveAlways();
         ReceiveFromLink(@event =>
         {
-            if (@event is StreamEvent.HandshakeAccepted)
+            if (@event is HandshakeAccepted)
                 OnEstablished();
             else
                 OnStreamLevel(@event);
@@ -362,8 +365,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Receive<LinkClosed>(message => message.Incarnation == _life.Incarnation, _ => FinishDrain());
         Receive<FromLink>(message =>
         {
-            if (message.Message is LinkEvents events)
-                _life.Link?.Consumed(events.Events.Count);
+            if (message.Incarnation == _life.Incarnation)
+                Link.Consumed(message.Batch);
         });
         Receive<StanzaWriterActor.BatchEncoded>(message => message.Batch.Release());
         Receive<Observe>(_ => TellParent());
@@ -421,44 +424,39 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Receive<Dialed>(message => message.Incarnation != _life.Incarnation, message => message.Link.ResetNow());
         Receive<DialFailed>(message => message.Incarnation != _life.Incarnation, _ => { });
         Receive<FromLink>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<LinkEnded>(message => message.Incarnation != _life.Incarnation, _ => { });
         Receive<LinkClosed>(_ => { });
     }
 
-    private void ReceiveFromLink(Action<StreamEvent> handle) =>
+    private void ReceiveFromLink(Action<InboundEvent> handle)
+    {
         Receive<FromLink>(message => message.Incarnation == _life.Incarnation, message =>
         {
-            switch (message.Message)
+            var life = _life;
+            foreach (var @event in message.Batch.Events)
             {
-                case LinkEvents events:
-                    var life = _life;
-                    foreach (var @event in events.Events)
-                    {
-                        // An event may end the life, and the rest of the batch with it.
-                        if (!ReferenceEquals(life, _life))
-                            break;
-                        handle(@event);
-                    }
-
-                    life.Link?.Consumed(events.Events.Count);
-                    if (ReferenceEquals(life, _life))
-                        WriteOut();
+                // An event may end the life, and the rest of the batch with it.
+                if (!ReferenceEquals(life, _life) || _state == ConnectionState.Draining)
                     break;
-                case LinkEnded ended:
-                    OnLinkEnded(ended);
-                    break;
+                handle(@event);
             }
+
+            life.Link!.Consumed(message.Batch);
+            if (ReferenceEquals(life, _life))
+                WriteOut();
         });
+        Receive<LinkEnded>(message => message.Incarnation == _life.Incarnation, OnLinkEnded);
+    }
 
     private void Dial()
     {
         var endpoint = _xmpp.Endpoints[_reconnect.Endpoint];
-        var life = new StreamLife(++_incarnation, endpoint, new Barrier(_xmpp.Domain));
+        var life = new StreamLife(++_incarnation, endpoint, new BarrierIdentity(_xmpp.Domain));
         _life = life;
         SetState(ConnectionState.Connecting);
         Become(Connecting);
-        var self = Self;
-        _dialer.DialAsync(endpoint, _xmpp, _lease, life.Barrier, message => self.Tell(new FromLink(life.Incarnation, message)), _stopped.Token)
-            .PipeTo(self, self, link => new Dialed(life.Incarnation, link), cause => new DialFailed(life.Incarnation, cause));
+        _dialer.DialAsync(endpoint, _xmpp, _lease, _stopped.Token)
+            .PipeTo(Self, Self, link => new Dialed(life.Incarnation, link), cause => new DialFailed(life.Incarnation, cause));
     }
 
     private void Enter(ConnectionState state, Action behaviour, TimeSpan deadline, ReconnectCause cause)
@@ -584,31 +582,24 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         TellWindow();
     }
 
-    private void OnEventWhileEstablished(StreamEvent @event)
+    private void OnEventWhileEstablished(InboundEvent @event)
     {
         switch (@event)
         {
-            case StreamEvent.BarrierReturned barrier:
+            case BarrierReturned barrier:
                 OnBarrierReturned(barrier.Number);
                 break;
-            case StreamEvent.StrangeBarrier:
-                _metrics.BarrierUnexpected();
+            case StanzaBounced bounced:
+                OnBounced(bounced);
                 break;
-            case StreamEvent.UptimeTold told:
-                OnUptimeTold(told);
+            case StanzaReceived { Kind: StanzaKind.Iq } iq:
+                OnIq(iq);
                 break;
-            case StreamEvent.Bounced bounced:
-                OnBounced(bounced.Bounce);
+            case StanzaReceived received:
+                _metrics.Received(received.Kind == StanzaKind.Presence ? InboundKind.Presence : InboundKind.Message);
                 break;
-            case StreamEvent.IqRequested request:
-                // RFC 6120 §8.2.3: a request must be answered, if only with an error.
-                Link.Output.Write(Encoding.UTF8.GetBytes(
-                    $"<iq type='error' id='{SecurityElement.Escape(request.Id)}' from='{SecurityElement.Escape(request.To)}' to='{SecurityElement.Escape(request.From)}'>"
-                    + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
-                _metrics.Received(InboundKind.Iq);
-                break;
-            case StreamEvent.Ignored ignored:
-                _metrics.Received(ignored.Kind);
+            case StanzaSkipped:
+                _metrics.Received(InboundKind.Skipped);
                 break;
             default:
                 OnStreamLevel(@event);
@@ -616,19 +607,19 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void OnStreamLevel(StreamEvent @event)
+    private void OnStreamLevel(InboundEvent @event)
     {
         switch (@event)
         {
-            case StreamEvent.ErrorReceived { Error: var error }:
+            case StreamFailed { Error: var error }:
                 // The end of the stream follows; a server that does not send it is not waited for.
                 _life.Error = error;
-                EndLife(CauseOf(error), error.ToString());
+                EndLife(CauseOf(error), error.Text is { Length: > 0 } text ? $"{StreamError.WireName(error.Condition)}: {text}" : StreamError.WireName(error.Condition));
                 break;
-            case StreamEvent.Malformed { Reason: var reason }:
+            case StreamMalformed { Reason: var reason }:
                 EndLife(ReconnectCause.ProtocolViolation, reason);
                 break;
-            case StreamEvent.Closed:
+            case StreamClosed:
                 EndLife(ReconnectCause.StreamEnded, "the server closed the stream");
                 break;
             default:
@@ -639,13 +630,14 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     }
 
     private void OnLinkEnded(LinkEnded ended) => EndLife(
-        ended.Reason switch
+        ended.End switch
         {
-            LinkEnd.RemoteClosed => ReconnectCause.StreamEnded,
-            LinkEnd.LeaseExpired => ReconnectCause.LeaseLost,
+            SocketEnd.RemoteClosed => ReconnectCause.StreamEnded,
+            SocketEnd.LeaseExpired => ReconnectCause.LeaseLost,
+            SocketEnd.Malformed => ReconnectCause.ProtocolViolation,
             _ => ReconnectCause.SocketFailed,
         },
-        ended.Words ?? ended.Reason.ToString());
+        ended.Words ?? ended.End.ToString());
 
     private void OnBarrierReturned(long number)
     {
@@ -688,15 +680,38 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         TryFinishDrain();
     }
 
-    private void OnUptimeTold(StreamEvent.UptimeTold told)
+    private void OnIq(StanzaReceived iq)
     {
-        if (told.Id != _life.UptimeId || _life.UptimeSettled)
+        if (iq.Type is "get" or "set")
+        {
+            if (iq.From == _xmpp.Domain && iq.To == _xmpp.Domain)
+            {
+                // A barrier of an earlier life, or a forged one: never answered, and confirms nothing.
+                _metrics.BarrierUnexpected();
+                return;
+            }
+
+            _metrics.Received(InboundKind.Iq);
+            // RFC 6120 §8.2.3: a request must be answered, if only with an error.
+            Link.Output.Write(Encoding.UTF8.GetBytes(
+                $"<iq type='error' id='{Escape(iq.Id)}' from='{Escape(iq.To ?? _xmpp.Domain)}' to='{Escape(iq.From)}'>"
+                + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+        }
+        else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
+            OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
+        else
+            _metrics.Received(InboundKind.Iq);
+    }
+
+    private void OnUptimeTold(TimeSpan? uptime)
+    {
+        if (_life.UptimeSettled)
             return;
         Timers.Cancel(nameof(UptimeUnknown));
-        if (told.Uptime is { } uptime)
+        if (uptime is { } runsFor)
             _life.Uptime = new ServerUptime(
-                Now - uptime,
-                (_time.GetUtcNow() - uptime).ToUnixTimeMilliseconds(),
+                Now - runsFor,
+                (_time.GetUtcNow() - runsFor).ToUnixTimeMilliseconds(),
                 _xmpp.Endpoints.Length == 1 && Link.SingleAddress);
         _life.UptimeSettled = true;
         if (_life.Resumed)
@@ -704,19 +719,32 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         TryResume();
     }
 
-    private void OnBounced(Bounce bounce)
+    private void OnBounced(StanzaBounced bounced)
     {
-        if (!_ids.Knows(Encoding.UTF8.GetBytes(bounce.Id)))
+        if (bounced.Id == _life.UptimeId)
         {
-            _metrics.Received(InboundKind.Message);
+            OnUptimeTold(null);
             return;
         }
 
-        _metrics.Bounced(bounce.Error.Type, bounce.Error.Condition);
-        // At info: a storm of bounces is counted, and each stands in the outcome stream.
-        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", bounce.Id, bounce.Error.Type, bounce.Error.Condition);
-        _publisher.Tell(new InboundPublisherActor.Publish([bounce]));
+        if (bounced.Id is not { Length: > 0 } id || bounced.From is not { } from || !_ids.Knows(Encoding.UTF8.GetBytes(id)))
+        {
+            _metrics.Received(bounced.Kind switch
+            {
+                StanzaKind.Iq => InboundKind.Iq,
+                StanzaKind.Presence => InboundKind.Presence,
+                _ => InboundKind.Message,
+            });
+            return;
+        }
+
+        _metrics.Bounced(bounced.Error.Type, bounced.Error.Condition);
+        // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
+        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", id, bounced.Error.Type, bounced.Error.Condition);
+        _publisher.Tell(new InboundPublisherActor.Publish([new Bounce(bounced.Kind, id, from, bounced.Error)]));
     }
+
+    private static string Escape(string? text) => SecurityElement.Escape(text) ?? "";
 
     private void OnBatchEncoded(EncodedBatch batch)
     {
@@ -848,7 +876,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private void CheckProgress()
     {
         var now = Now;
-        var acknowledged = Link.AcknowledgedBytes;
+        // What left the kernel's send queue has reached the peer's kernel: a slow link is alive.
+        var acknowledged = Link.BytesWritten - Math.Max(0, Link.KernelSendQueue());
         if (acknowledged != _life.LastAcknowledgedBytes)
         {
             _life.LastAcknowledgedBytes = acknowledged;

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.Event;
-using Bridge.Connection;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using Bridge.Connection;
 using Bridge.Stanzas;
 
@@ -74,43 +73,6 @@ public sealed class FlowControlTests
 
         Assert.False(release.Offer(Batch(0, 3)));
         Assert.Equal(0, release.Waiting);
-    }
-
-    [Fact]
-    public void A_barrier_is_an_iq_to_ourselves_with_a_number_that_only_we_can_read()
-    {
-        var barrier = new Barrier("bridge.example.com", "00ff");
-        var output = new ArrayBufferWriter<byte>();
-        barrier.Write(output, 42);
-
-        Assert.Equal(
-            "<iq type='get' from='bridge.example.com' to='bridge.example.com' id='00ff-42'><ping xmlns='urn:xmpp:ping'/></iq>",
-            Encoding.UTF8.GetString(output.WrittenSpan));
-        Assert.True(barrier.TryReadNumber("00ff-42"u8, out var number));
-        Assert.Equal(42, number);
-    }
-
-    [Theory]
-    [InlineData("00fe-42")]
-    [InlineData("00ff-")]
-    [InlineData("00ff-0")]
-    [InlineData("00ff--1")]
-    [InlineData("00ff-42x")]
-    [InlineData("00ff-99999999999999999999")]
-    [InlineData("")]
-    public void Other_ids_are_no_barriers(string id) =>
-        Assert.False(new Barrier("bridge.example.com", "00ff").TryReadNumber(Encoding.UTF8.GetBytes(id), out _));
-
-    [Fact]
-    public void Two_lives_of_a_stream_do_not_know_each_other_s_barriers()
-    {
-        var (one, two) = (new Barrier("a.example"), new Barrier("a.example"));
-        var output = new ArrayBufferWriter<byte>();
-        one.Write(output, 1);
-        var id = Encoding.UTF8.GetString(output.WrittenSpan).Split("id='")[1].Split('\'')[0];
-
-        Assert.True(one.TryReadNumber(Encoding.UTF8.GetBytes(id), out _));
-        Assert.False(two.TryReadNumber(Encoding.UTF8.GetBytes(id), out _));
     }
 
     private static EncodedBatch Batch(long ordinal, int count) =>
