@@ -264,6 +264,8 @@ public sealed class FaultProxy : IAsyncDisposable
                 for (var rest = bytes.AsMemory(); !rest.IsEmpty;)
                 {
                     await direction.FlowsAsync(_ended.Token);
+                    // A trigger may have ended the link in the middle of these bytes.
+                    _ended.Token.ThrowIfCancellationRequested();
                     var (size, limit, triggers) = direction.Claim(rest.Length, sent);
                     if (!direction.Swallows && size > 0)
                         await SendAsync(to, rest[..size]);
@@ -291,14 +293,7 @@ public sealed class FaultProxy : IAsyncDisposable
                 bytes = bytes[await to.SendAsync(bytes, SocketFlags.None, _ended.Token)..];
         }
 
-        private async Task PauseAsync(TimeSpan length)
-        {
-            // A timer counts in milliseconds.
-            if (length < TimeSpan.FromMilliseconds(1))
-                length = TimeSpan.FromMilliseconds(1);
-            using var timer = new PeriodicTimer(length, proxy._time);
-            await timer.WaitForNextTickAsync(_ended.Token);
-        }
+        private ValueTask PauseAsync(TimeSpan length) => proxy._time.PassAsync(length, _ended.Token);
 
         private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * proxy._time.TimestampFrequency);
     }

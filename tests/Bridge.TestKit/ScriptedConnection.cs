@@ -178,8 +178,7 @@ public sealed class ScriptedConnection
             var memory = _splitter.GetMemory();
             if (Script.ReadBytesPerSecond is { } rate)
             {
-                using var slot = new PeriodicTimer(ReadSlot, _server.Time);
-                await slot.WaitForNextTickAsync(_server.Closing);
+                await _server.Time.PassAsync(ReadSlot, _server.Closing);
                 memory = memory[..Math.Clamp((int)(rate * ReadSlot.TotalSeconds), 1, memory.Length)];
             }
 
@@ -203,10 +202,7 @@ public sealed class ScriptedConnection
             {
                 var early = _server.Time.GetElapsedTime(_server.Time.GetTimestamp(), due);
                 if (due != 0 && early > TimeSpan.Zero)
-                {
-                    using var timer = new PeriodicTimer(early, _server.Time);
-                    await timer.WaitForNextTickAsync(_server.Closing);
-                }
+                    await _server.Time.PassAsync(early, _server.Closing);
 
                 var chunk = Script.WriteChunk ?? bytes.Length;
                 for (var rest = bytes; !rest.IsEmpty;)

@@ -9,6 +9,7 @@ public sealed class ScriptedXmppServerTests(ITestOutputHelper output)
 {
     private const string Component = "bridge.example.test";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(150);
 
     public static TheoryData<BarrierAnswer, string[]> BarrierAnswers => new()
     {
@@ -73,6 +74,57 @@ public sealed class ScriptedXmppServerTests(ITestOutputHelper output)
 
         Assert.Equal("conflict", (await (await server.ConnectionAsync(0, Patience)).Ended).StreamError);
         Assert.True((await server.ConnectionAsync(1, Patience)).Established.IsCompletedSuccessfully);
+    }
+
+    [Theory]
+    [InlineData(ServerMoment.BeforeHeader)]
+    [InlineData(ServerMoment.AtHandshake)]
+    [InlineData(ServerMoment.AfterHandshake)]
+    public async Task A_silent_server_accepts_and_says_nothing_from_its_moment_on(ServerMoment moment)
+    {
+        await using var server = new ScriptedXmppServer
+        {
+            Script = new ServerScript { Faults = [ServerFault.At(moment, ServerReaction.Silence)] },
+        };
+
+        var connecting = ConnectAsync(server);
+        if (moment != ServerMoment.AfterHandshake)
+        {
+            await Assert.ThrowsAsync<TimeoutException>(() => connecting.WaitAsync(Moment));
+            return;
+        }
+
+        await using var peer = await connecting;
+        await peer.SendAsync(Barrier("b1") + Message("m-0"));
+        await server.Received.CountAsync(1, Patience);
+        await Assert.ThrowsAsync<TimeoutException>(() => peer.Received.CountAsync(1, Moment));
+    }
+
+    [Fact]
+    public async Task Late_barriers_come_late_and_in_order()
+    {
+        await using var server = new ScriptedXmppServer { Script = new ServerScript { BarrierDelay = Moment } };
+        await using var peer = await ConnectAsync(server);
+
+        var started = Stopwatch.GetTimestamp();
+        await peer.SendAsync(Barrier("b1") + Barrier("b2"));
+        await peer.Received.CountAsync(2, Patience);
+
+        Assert.True(Stopwatch.GetElapsedTime(started) >= Moment);
+        Assert.Equal(["b1", "b2"], peer.Received.Snapshot().Select(stanza => stanza.Id));
+    }
+
+    [Fact]
+    public async Task A_slow_reader_takes_so_many_bytes_a_second()
+    {
+        await using var server = new ScriptedXmppServer { Script = new ServerScript { ReadBytesPerSecond = 100_000 } };
+        await using var peer = await ConnectAsync(server);
+
+        var started = Stopwatch.GetTimestamp();
+        await peer.SendAsync(Message("m-0", new string('x', 30_000)));
+        await server.Received.CountAsync(1, Patience);
+
+        Assert.InRange(Stopwatch.GetElapsedTime(started).TotalSeconds, 0.25, 5);
     }
 
     [Fact]
