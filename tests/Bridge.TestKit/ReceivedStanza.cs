@@ -24,6 +24,9 @@ public sealed class ReceivedStanza
     /// <summary>Its place among what this connection received, from 0.</summary>
     public long Order { get; }
 
+    /// <summary>Which connection of a server received it, from 0; always 0 for a user or component.</summary>
+    public int Connection { get; init; }
+
     /// <summary>When it was read, <see cref="Stopwatch.GetTimestamp"/>.</summary>
     public long Timestamp { get; }
 
