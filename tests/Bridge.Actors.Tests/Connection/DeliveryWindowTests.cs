@@ -182,7 +182,7 @@ public sealed class DeliveryWindowTests
         var underWay = window.StreamLost();
 
         Assert.Equal([P(6), P(7)], underWay);
-        Assert.Equal(["6..7", "b3"], Writes(window));
+        Assert.Equal(["6..7", "b2"], Writes(window));
         Assert.Equal(1, window.FrontAttempts);
     }
 
