@@ -11,6 +11,7 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
     private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(200);
 
     private readonly TcpListener _target = new(IPAddress.Loopback, FreePorts.Next());
+    private readonly List<Socket> _sockets = [];
     private FaultProxy _proxy = null!;
 
     public Task InitializeAsync()
@@ -22,7 +23,11 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
 
     public async Task DisposeAsync() => await _proxy.DisposeAsync();
 
-    public void Dispose() => _target.Dispose();
+    public void Dispose()
+    {
+        _target.Dispose();
+        _sockets.ForEach(socket => socket.Dispose());
+    }
 
     [Fact]
     public async Task Without_faults_bytes_pass_both_ways_and_are_counted()
@@ -152,8 +157,12 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
     private async Task<(Socket Client, Socket Server)> ConnectAsync()
     {
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        // Held to the end: a socket that is collected resets its connection.
+        _sockets.Add(client);
         await client.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _proxy.Port));
-        return (client, await _target.AcceptSocketAsync().WaitAsync(Patience));
+        var server = await _target.AcceptSocketAsync().WaitAsync(Patience);
+        _sockets.Add(server);
+        return (client, server);
     }
 
     private static async Task<byte[]> ReadAsync(Socket socket, int count)
@@ -179,8 +188,7 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
         using var limit = new CancellationTokenSource(within);
         try
         {
-            // Of length zero: it completes when there is something, and takes none of it.
-            await socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, limit.Token);
+            await socket.ReceiveAsync(new byte[1].AsMemory(), SocketFlags.Peek, limit.Token);
             return true;
         }
         catch (OperationCanceledException)

@@ -61,6 +61,63 @@ public sealed class RealServersTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Servers))]
+    public async Task A_message_to_a_user_who_is_away_survives_a_restart(string name)
+    {
+        await using var server = Create(name, new XmppServerOptions());
+        await server.StartAsync();
+        await using (var bridge = await XmppComponentPeer.ConnectAsync(server, server.Components[0]))
+        {
+            await bridge.SendAsync(Message(bridge.Domain, "grace@example.test", "stored") + Barrier(bridge.Domain));
+            await bridge.Received.FirstAsync(stanza => stanza.Id == "barrier", Patience);
+        }
+
+        await server.RestartAsync();
+        await using var grace = await XmppUser.LoginAsync(server, "grace");
+
+        Assert.Equal("body of stored", (await grace.Received.FirstAsync(s => s.Id == "stored", Patience)).Body);
+    }
+
+    [Theory]
+    [MemberData(nameof(Servers))]
+    public async Task A_user_who_reads_nothing_receives_everything_once_he_reads(string name)
+    {
+        const int count = 5_000;
+        await using var server = Create(name, new XmppServerOptions());
+        await server.StartAsync();
+        await using var bridge = await XmppComponentPeer.ConnectAsync(server, server.Components[0]);
+        await using var ada = await XmppUser.LoginAsync(server, "ada", new XmppUserOptions { ReceiveBuffer = 4096 });
+        var before = ada.Received.Count;
+
+        ada.PauseReading();
+        var flood = string.Concat(Enumerable.Range(0, count).Select(i => Message(bridge.Domain, ada.BareJid, $"m-{i}")));
+        await bridge.SendAsync(flood + Barrier(bridge.Domain));
+        await bridge.Received.FirstAsync(stanza => stanza.Id == "barrier", Patience);
+        Assert.InRange(ada.Received.Count - before, 0, count / 2);
+        ada.ResumeReading();
+
+        await ada.Received.FirstAsync(stanza => stanza.Id == $"m-{count - 1}", Patience);
+        var messages = ada.Received.Snapshot().Where(stanza => stanza.Name == "message");
+        Assert.Equal(Enumerable.Range(0, count).Select(i => $"m-{i}"), messages.Select(stanza => stanza.Id));
+    }
+
+    [Theory]
+    [MemberData(nameof(Servers))]
+    public async Task A_user_answers_a_ping_and_refuses_what_he_does_not_know(string name)
+    {
+        await using var server = Create(name, new XmppServerOptions());
+        await server.StartAsync();
+        await using var bridge = await XmppComponentPeer.ConnectAsync(server, server.Components[0]);
+        await using var ada = await XmppUser.LoginAsync(server, "ada");
+        var head = $"<iq type='get' from='{bridge.Domain}' to='{ada.FullJid}'";
+
+        var pong = await bridge.RequestAsync($"{head} id='p'><ping xmlns='urn:xmpp:ping'/></iq>", "p");
+        var unknown = await bridge.RequestAsync($"{head} id='u'><query xmlns='urn:example:unknown'/></iq>", "u");
+
+        Assert.Equal(("result", "error"), (pong.Type, unknown.Type));
+    }
+
+    [Theory]
+    [MemberData(nameof(Servers))]
     public async Task A_frozen_server_answers_only_once_it_is_thawed(string name)
     {
         await using var server = Create(name, new XmppServerOptions());
@@ -137,6 +194,9 @@ public sealed class RealServersTests(ITestOutputHelper output)
 
     private static IXmppServer Create(string name, XmppServerOptions options) =>
         name == "prosody" ? new ProsodyServer(options) : new EjabberdServer(options);
+
+    private static string Barrier(string domain) =>
+        $"<iq type='get' from='{domain}' to='{domain}' id='barrier'><ping xmlns='urn:xmpp:ping'/></iq>";
 
     private static string Message(string from, string to, string id) =>
         $"<message from='{from}' to='{to}' id='{id}' type='chat'><body>body of {id}</body></message>";
