@@ -153,9 +153,7 @@ public abstract class RedisQueue : IOutboundQueue
         using var reply = await SendAsync(
             _link,
             connection,
-            ReadScript.Arguments(
-                _keys,
-                [session.LeaseValue, PositionArgument(after), limits.Entries, limits.Bytes, Volatile.Read(ref _readSlice), .. ReadArguments()]),
+            ReadScript.Arguments(_keys, Values(session, new Settlement(after, [], null), EntryPosition.Zero, limits, Volatile.Read(ref _readSlice))),
             Settings.CallTimeout).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntry);
         Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
@@ -175,11 +173,8 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>What <see cref="RecoverScript" /> is told besides lease and prefix.</summary>
     private protected abstract RedisValue[] RecoverArguments(EntryPosition seen);
 
-    /// <summary>What <see cref="ReadScript" /> is told besides the common arguments.</summary>
-    private protected virtual RedisValue[] ReadArguments() => [];
-
-    /// <summary>What settling and taking are told between the common arguments and the rejected entries.</summary>
-    private protected virtual RedisValue[] SettleArguments() => [];
+    /// <summary>What the scripts are told between the common arguments and the rejected entries.</summary>
+    private protected virtual RedisValue[] KindArguments() => [];
 
     /// <summary>How the scripts of this kind write a position.</summary>
     private protected abstract RedisValue PositionArgument(EntryPosition position);
@@ -251,15 +246,19 @@ public abstract class RedisQueue : IOutboundQueue
         EntryPosition after,
         TimeSpan deadline)
     {
-        var arguments = TakeScript.Arguments(_keys, SettleValues(session, settlement, after, limits));
+        var arguments = TakeScript.Arguments(_keys, Values(session, settlement, after, limits, Volatile.Read(ref _takeSlice)));
         using var reply = await SendAsync(link, connection, arguments, deadline).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntry);
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
         lock (_gate)
         {
-            var entries = read.Taken.Entries;
-            if (_open?.Session == session && entries.Count > 0 && entries[^1].Position > _seen)
-                _seen = entries[^1].Position;
+            if (_open?.Session == session)
+            {
+                if (read.Taken.Entries is [.., var last] && last.Position > _seen)
+                    _seen = last.Position;
+                if (read.Taken.Oversize is [.., var buried] && buried.Position > _seen)
+                    _seen = buried.Position;
+            }
         }
 
         return read.Taken;
@@ -267,12 +266,13 @@ public abstract class RedisQueue : IOutboundQueue
 
     private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, Part part)
     {
-        var arguments = SettleScript.Arguments(_keys, SettleValues(session, part.Settlement, part.After, new TakeLimits(0, 0)));
+        var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
         using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
         return TakeReply.Read(reply.Read(), ReadEntry).Taken.Settled;
     }
 
-    private RedisValue[] SettleValues(QueueSession session, Settlement settlement, EntryPosition after, TakeLimits limits)
+    /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
+    private RedisValue[] Values(QueueSession session, Settlement settlement, EntryPosition after, TakeLimits limits, int slice)
     {
         var mark = settlement.Mark;
         List<RedisValue> values =
@@ -288,8 +288,8 @@ public abstract class RedisQueue : IOutboundQueue
             limits.Entries,
             limits.Bytes,
             Settings.MaxEntryBytes,
-            Volatile.Read(ref _takeSlice),
-            .. SettleArguments(),
+            slice,
+            .. KindArguments(),
         ];
         foreach (var rejected in settlement.Rejected)
             values.AddRange([PositionArgument(rejected.Position), rejected.Reason, rejected.Detail, rejected.Offset, rejected.Attempts]);

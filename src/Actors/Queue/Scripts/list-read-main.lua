@@ -1,18 +1,18 @@
--- Reads the journal behind a sequence. ARGV: 2 the sequence, 3 entries, 4 bytes, 5 slice.
+-- Reads the journal behind a sequence. ARGV: 2 the sequence, 9 entries, 10 bytes, 12 slice.
 local refused = fenced()
 if refused then
   return refused
 end
 local first = redis.call('LINDEX', KEYS[2], 0)
 if not first then
-  return { 0, 0, 0, -1, tonumber(ARGV[5]), {}, {} }
+  return { 0, 0, 0, -1, tonumber(ARGV[12]), {}, {} }
 end
 local head = tonumber(string.match(first, '^%S+ 0%-(%d+) '))
 if not head then
   return redis.error_reply('BRIDGE-JOURNAL the journal holds an element that Bridge did not write')
 end
 local index = math.max(0, tonumber(ARGV[2]) - head + 1)
-local want, room, slice = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local want, room, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local read, bytes = {}, 0
 local stop = false
 while #read < want and not stop do
