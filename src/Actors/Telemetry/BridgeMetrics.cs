@@ -142,8 +142,8 @@ public sealed class BridgeMetrics
     private static readonly FrozenDictionary<InboundKind, string> InboundNames = Names<InboundKind>();
     private static readonly FrozenDictionary<QueueFault, string> FaultNames = Names<QueueFault>();
     private static readonly FrozenDictionary<ConnectionState, string> StateNames = Names<ConnectionState>();
-    private static readonly FrozenDictionary<RejectionReason, string> ReasonNames = Names<RejectionReason>();
-    private static readonly FrozenSet<string> Reasons = ReasonNames.Values.ToFrozenSet(StringComparer.Ordinal);
+    private static readonly FrozenSet<string> Reasons =
+        Enum.GetValues<RejectionReason>().Select(reason => reason.WireName()).ToFrozenSet(StringComparer.Ordinal);
 
     private readonly KeyValuePair<string, object?> bridge;
 
@@ -179,7 +179,7 @@ public sealed class BridgeMetrics
 
     /// <summary>An entry did not pass the firewall.</summary>
     public void Rejected(RejectionReason reason) =>
-        RejectedCounter.Add(1, bridge, new("reason", ReasonNames.GetValueOrDefault(reason, Other)));
+        RejectedCounter.Add(1, bridge, new("reason", reason.WireName()));
 
     /// <summary>An entry went to the dead-letter stream; an unknown reason counts as <c>other</c>.</summary>
     /// <param name="reason">Wire name of the reason, as the dead letter carries it.</param>
@@ -263,7 +263,7 @@ public sealed class BridgeMetrics
         BarriersReturnedCounter.Add(0, bridge);
         BarriersMissing(0);
         BarriersUnexpectedCounter.Add(0, bridge);
-        foreach (var reason in Reasons.Where(reason => reason != "none"))
+        foreach (var reason in Reasons.Where(reason => reason != RejectionReason.None.WireName()))
         {
             RejectedCounter.Add(0, bridge, new("reason", reason));
             DeadLetteredCounter.Add(0, bridge, new("reason", reason));
