@@ -79,7 +79,8 @@ public sealed partial class ComponentSocket : IAsyncDisposable
 
     /// <summary>
     /// Where the bytes of the stream go. They are on their way after <see cref="Flush" />; after
-    /// the end they go nowhere. Unbounded: the caller bounds what it has unconfirmed.
+    /// the end they go nowhere, and after <see cref="CloseAsync" /> writing throws
+    /// <see cref="InvalidOperationException" />. Unbounded: the caller bounds what it has unconfirmed.
     /// </summary>
     public IBufferWriter<byte> Output => _output.Writer;
 

@@ -291,6 +291,15 @@ public sealed class ComponentSocketTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_receiver_that_throws_ends_the_connection_instead_of_leaving_it_mute()
+    {
+        await EstablishAsync(new ThrowingSink(_inbox));
+        await _peer!.SendAsync(Encoding.UTF8.GetBytes(Header));
+        Assert.Equal(SocketEnd.InternalFault, await _inbox.EndAsync());
+        await AssertResetAsync();
+    }
+
+    [Fact]
     public async Task A_port_where_nobody_listens_refuses()
     {
         var endpoint = Endpoint;
@@ -423,7 +432,9 @@ public sealed class ComponentSocketTests : IAsyncLifetime, IDisposable
     private Task<ComponentSocket> ConnectAsync(XmppEndpoint endpoint, TlsSettings? tls) =>
         ComponentSocket.ConnectAsync(endpoint, tls, Patience, _deadline, TimeProvider.System, CancellationToken.None);
 
-    private async Task EstablishAsync(int? receiveBuffer = null)
+    private Task EstablishAsync(int? receiveBuffer = null) => EstablishAsync(_inbox, receiveBuffer);
+
+    private async Task EstablishAsync(IInboundSink sink, int? receiveBuffer = null)
     {
         // Inherited by the accepted socket; set later it would not bound what is buffered.
         if (receiveBuffer is { } size)
@@ -431,7 +442,7 @@ public sealed class ComponentSocketTests : IAsyncLifetime, IDisposable
         var accepting = _listener.AcceptSocketAsync();
         _socket = await ConnectAsync(Endpoint, null);
         _peer = await accepting.WaitAsync(Patience);
-        _socket.Start(new StanzaReader(65_536), _barriers, _inbox);
+        _socket.Start(new StanzaReader(65_536), _barriers, sink);
     }
 
     private async Task CloseBothAsync()
@@ -459,6 +470,17 @@ public sealed class ComponentSocketTests : IAsyncLifetime, IDisposable
         using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         while (!condition())
             await ticks.WaitForNextTickAsync(deadline.Token);
+    }
+
+    private sealed class ThrowingSink(IInboundSink told) : IInboundSink
+    {
+        public void Post(InboundBatch batch) => throw new InvalidOperationException("The mailbox burned down.");
+
+        public void Ended(SocketEnd reason, string? detail)
+        {
+            Assert.Contains("burned down", detail, StringComparison.Ordinal);
+            told.Ended(reason, detail);
+        }
     }
 
     private sealed class TickingClock : TimeProvider
