@@ -471,7 +471,8 @@ public sealed partial class ComponentSocket : IAsyncDisposable
                 StreamEventKind.Malformed => new StreamMalformed(reader.MalformedReason!),
                 _ => Distil(stanza, barriers, arrivedAt),
             });
-            bytes += EventOverhead + (events[^1] is StanzaReceived received ? received.Xml.Length : 0);
+            // A bounce keeps its attributes, and those may be nearly all of the stanza.
+            bytes += EventOverhead + (events[^1] is BarrierReturned ? 0 : stanza.Bytes.Length);
         }
 
         unread = unread[^input.Length..];
