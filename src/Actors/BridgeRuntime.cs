@@ -39,10 +39,11 @@ public static class BridgeRuntime
             Shared: link);
     }
 
-    private static ListQueue OpenQueue(BridgeSettings bridge, RedisLink link, TimeProvider time) =>
+    private static RedisQueue OpenQueue(BridgeSettings bridge, RedisLink link, TimeProvider time) =>
         bridge.Queue.Kind switch
         {
             QueueKind.List => new ListQueue(link, bridge.Queue, bridge.Dead, time),
-            _ => throw new NotSupportedException(bridge.Queue.Kind.ToString()),
+            QueueKind.Stream => new StreamQueue(link, bridge.Queue, bridge.Dead, time),
+            _ => throw new ArgumentOutOfRangeException(nameof(bridge), bridge.Queue.Kind, "unknown kind"),
         };
 }

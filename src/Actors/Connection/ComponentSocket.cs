@@ -62,6 +62,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     private IInboundSink? _sink;
     private (SocketEnd Reason, string? Detail)? _end;
     private long _bytesWritten;
+    private long _bytesRead;
     private int _outstandingEvents;
     private int _outstandingBytes;
     private volatile bool _closing;
@@ -79,15 +80,16 @@ public sealed partial class ComponentSocket : IAsyncDisposable
 
     /// <summary>
     /// Where the bytes of the stream go. They are on their way after <see cref="Flush" />; after
-    /// the end they go nowhere. Unbounded: the caller bounds what it has unconfirmed.
+    /// the end they go nowhere, and after <see cref="CloseAsync" /> writing throws
+    /// <see cref="InvalidOperationException" />. Unbounded: the caller bounds what it has unconfirmed.
     /// </summary>
     public IBufferWriter<byte> Output => _output.Writer;
 
     /// <summary>Bytes handed to the kernel so far, before TLS. Rises with each slice that was taken whole.</summary>
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
 
-    /// <summary>Bytes read so far, after TLS.</summary>
-    public long BytesRead => Interlocked.Read(ref _bytesWritten);
+    /// <summary>Bytes read from the server so far, after TLS.</summary>
+    public long BytesRead => Interlocked.Read(ref _bytesRead);
 
     /// <summary>Completes, never faulted, when the connection has ended and the sink knows.</summary>
     public Task Ended => _ended.Task;
@@ -115,6 +117,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         Stream? stream = null;
         var established = false;
+        var rejected = false;
         try
         {
             socket.NoDelay = true;
@@ -127,7 +130,10 @@ public sealed partial class ComponentSocket : IAsyncDisposable
             {
                 var secured = new SslStream(stream, leaveInnerStreamOpen: false);
                 stream = secured;
-                await secured.AuthenticateAsClientAsync(TlsOptions(tls, endpoint, authorities), either.Token).ConfigureAwait(false);
+                var options = TlsOptions(tls, endpoint, authorities);
+                // Changes no verdict: the platform's exception does not tell a bad certificate from a peer without TLS.
+                options.RemoteCertificateValidationCallback = (_, _, _, errors) => !(rejected = errors != SslPolicyErrors.None);
+                await secured.AuthenticateAsClientAsync(options, either.Token).ConfigureAwait(false);
             }
 
             established = true;
@@ -135,7 +141,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
         }
         catch (Exception e) when (e is not ConnectFaultException && !cancellationToken.IsCancellationRequested)
         {
-            throw new ConnectFaultException(FaultOf(e, timer.IsCancellationRequested), endpoint, e);
+            throw new ConnectFaultException(rejected ? ConnectFault.CertificateRejected : FaultOf(e, timer.IsCancellationRequested), endpoint, e);
         }
         catch (Exception e) when (e is not (ConnectFaultException or OperationCanceledException))
         {
@@ -294,8 +300,6 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     private static ConnectFault FaultOf(Exception e, bool timedOut) => e switch
     {
         _ when timedOut => ConnectFault.TimedOut,
-        // The platform has one type for both; only a certificate that was looked at comes without a cause.
-        AuthenticationException { InnerException: null } => ConnectFault.CertificateRejected,
         AuthenticationException or IOException => ConnectFault.TlsFailed,
         SocketException s => s.SocketErrorCode switch
         {
@@ -409,6 +413,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
             while (true)
             {
                 var length = await _stream.ReadAsync(buffer, _stopping.Token).ConfigureAwait(false);
+                Interlocked.Add(ref _bytesRead, length);
                 if (length == 0)
                 {
                     End(_allWritten ? SocketEnd.Closed : SocketEnd.RemoteClosed, null);
@@ -471,7 +476,8 @@ public sealed partial class ComponentSocket : IAsyncDisposable
                 StreamEventKind.Malformed => new StreamMalformed(reader.MalformedReason!),
                 _ => Distil(stanza, barriers, arrivedAt),
             });
-            bytes += EventOverhead + (events[^1] is StanzaReceived received ? received.Xml.Length : 0);
+            // A bounce keeps its attributes, and those may be nearly all of the stanza.
+            bytes += EventOverhead + (events[^1] is BarrierReturned ? 0 : stanza.Bytes.Length);
         }
 
         unread = unread[^input.Length..];

@@ -138,10 +138,10 @@ public readonly ref struct InboundStanza
             if (!TryFirstChild(out var child))
                 return default;
             if (MarkupCursor.TryGetNamespace(child.Name, child.Attributes, out var ns))
-                return new AttributeValue(ns, ns.Contains((byte)'&'));
+                return new AttributeValue(ns, NeedsResolving(ns));
             var stanza = new MarkupCursor(Bytes);
             return stanza.Next() && MarkupCursor.TryGetNamespace(child.Name, stanza.Attributes, out ns)
-                ? new AttributeValue(ns, ns.Contains((byte)'&'))
+                ? new AttributeValue(ns, NeedsResolving(ns))
                 : default;
         }
     }
@@ -170,6 +170,8 @@ public readonly ref struct InboundStanza
             condition is null ? StanzaErrorCondition.Unknown : StanzaError.ConditionFromWireName(condition),
             text);
     }
+
+    private static bool NeedsResolving(ReadOnlySpan<byte> value) => value.IndexOfAny("&\t\r\n"u8) >= 0;
 
     private static bool IsStreamNamespace(ReadOnlySpan<byte> ns) =>
         ns.SequenceEqual("jabber:component:accept"u8) || ns.SequenceEqual("jabber:client"u8);

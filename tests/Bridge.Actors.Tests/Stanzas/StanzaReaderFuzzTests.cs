@@ -60,6 +60,7 @@ public class StanzaReaderFuzzTests
             "malformed: a comment, DTD or CDATA section between stanzas",
             "malformed: a comment or DTD",
             "malformed: a processing instruction",
+            "malformed: the XML declaration",
             "malformed: the first element is no stream header",
         ];
         var accepted = 0;
