@@ -1,6 +1,8 @@
-using Akka.Actor;
 using Akka.Hosting;
+using Bridge.Connection;
+using Bridge.Queue;
 using Bridge.Settings;
+using Bridge.Stanzas;
 using Bridge.Telemetry;
 
 namespace Bridge;
@@ -16,5 +18,32 @@ public static class BridgeRuntime
     public static AkkaConfigurationBuilder WithBridges(
         this AkkaConfigurationBuilder builder, IReadOnlyList<BridgeSettings> bridges, StatusBoard board) =>
         builder.WithActors((system, registry) =>
-            registry.Register<BridgesActor>(system.ActorOf(Props.Create<BridgesActor>(), "bridges")));
+            registry.Register<BridgesActor>(system.ActorOf(
+                BridgesActor.Props(bridges, bridge => RealParts(bridge, board)), "bridges")));
+
+    /// <summary>The parts of a bridge on real Redis and a real socket.</summary>
+    public static BridgeParts RealParts(BridgeSettings bridge, StatusBoard board)
+    {
+        ArgumentNullException.ThrowIfNull(bridge);
+        var time = TimeProvider.System;
+        // One connection for everything that does not block; the queue makes its own for waiting.
+        var link = new RedisLink(bridge.Queue.Redis, "bridge-" + bridge.Name, bridge.Queue.CallTimeout, time);
+        return new BridgeParts(
+            OpenQueue: () => OpenQueue(bridge, link, time),
+            OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
+            OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
+            Dialer: new ComponentDialer(time),
+            Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain),
+            Board: board,
+            Time: time,
+            Shared: link);
+    }
+
+    private static RedisQueue OpenQueue(BridgeSettings bridge, RedisLink link, TimeProvider time) =>
+        bridge.Queue.Kind switch
+        {
+            QueueKind.List => new ListQueue(link, bridge.Queue, bridge.Dead, time),
+            QueueKind.Stream => new StreamQueue(link, bridge.Queue, bridge.Dead, time),
+            _ => throw new ArgumentOutOfRangeException(nameof(bridge), bridge.Queue.Kind, "unknown kind"),
+        };
 }

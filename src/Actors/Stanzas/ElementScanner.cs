@@ -86,9 +86,6 @@ internal ref struct ElementScanner
     private static readonly SearchValues<byte> DoubleQuotedStops = SearchValues.Create(
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, (byte)'<', (byte)'&', (byte)'"']);
 
-    private static readonly SearchValues<byte> ForbiddenControls = SearchValues.Create(
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
-
     private readonly ReadOnlySpan<byte> _xml;
     private readonly int _maxDepth;
     private readonly int _maxAttributes;
@@ -239,7 +236,7 @@ internal ref struct ElementScanner
         var length = rest[Open..].IndexOf("]]>"u8);
         if (length < 0)
             return Fail(RejectionReason.NotWellFormed, _xml.Length, "a CDATA section is not closed");
-        var control = rest.Slice(Open, length).IndexOfAny(ForbiddenControls);
+        var control = rest.Slice(Open, length).IndexOfAny(XmlText.ForbiddenControls);
         if (control >= 0)
             return FailControl(_at + Open + control);
         Uncommon = true;

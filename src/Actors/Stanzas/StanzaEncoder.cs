@@ -8,11 +8,14 @@ using Bridge.Settings;
 namespace Bridge.Stanzas;
 
 /// <summary>
-/// Splices an accepted payload into the bytes of one stanza of a component's stream. The app's own
-/// bytes are kept as they are; only these change: the root's default <c>xmlns</c> is left out
-/// (Prosody bounces <c>jabber:client</c> on a component's stream), a missing <c>from</c> is filled
-/// in, a missing or empty <c>id</c> too, then on a message with an origin-id (XEP-0359) as well, and a
-/// message that is known to have waited carries a delay stamp (XEP-0203).
+/// Turns an entry into the bytes of one stanza of a component's stream.
+/// <para>
+/// Raw XML is spliced: the app's own bytes are kept as they are; only these change: the root's
+/// default <c>xmlns</c> is left out (Prosody bounces <c>jabber:client</c> on a component's stream),
+/// a missing <c>from</c> is filled in, a missing or empty <c>id</c> too, then on a message with an
+/// origin-id (XEP-0359) as well. A JSON envelope becomes a message with origin-id. A message that
+/// is known to have waited carries a delay stamp (XEP-0203).
+/// </para>
 /// Immutable and safe for any number of threads; a raw stanza of a common shape allocates nothing.
 /// </summary>
 public sealed class StanzaEncoder : IStanzaEncoder
@@ -20,7 +23,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private readonly StanzaFirewall _firewall;
     private readonly int _maxBytes;
     private readonly TimeSpan _delayStampAfter;
-    private readonly byte[] _fromAttribute;
+    private readonly byte[] _defaultFrom;
     private readonly byte[] _delayBeforeStamp;
 
     /// <summary>Prepares an encoder.</summary>
@@ -33,11 +36,10 @@ public sealed class StanzaEncoder : IStanzaEncoder
         _firewall = new StanzaFirewall(settings, componentDomain);
         _maxBytes = settings.MaxBytes;
         _delayStampAfter = settings.DelayStampAfter;
-        var from = Encoding.UTF8.GetBytes(settings.DefaultFrom);
-        if (!_firewall.CheckFrom(from, 0, out var fault))
+        _defaultFrom = Encoding.UTF8.GetBytes(settings.DefaultFrom);
+        if (!_firewall.CheckFrom(_defaultFrom, 0, out var fault))
             throw new ArgumentException($"the default 'from' cannot be used: {fault.Detail}", nameof(settings));
-        _fromAttribute = [.. " from='"u8, .. Escaped(from), .. "'"u8];
-        _delayBeforeStamp = [.. "<delay xmlns='urn:xmpp:delay' from='"u8, .. Escaped(Encoding.UTF8.GetBytes(componentDomain)), .. "' stamp='"u8];
+        _delayBeforeStamp = Encoding.UTF8.GetBytes($"<delay xmlns='urn:xmpp:delay' from='{componentDomain}' stamp='");
     }
 
     /// <inheritdoc />
@@ -47,115 +49,87 @@ public sealed class StanzaEncoder : IStanzaEncoder
         var payload = StanzaFirewall.Trim(entry.Payload.Span, out var start);
         if (payload.IsEmpty)
             return Reject(RejectionReason.EmptyPayload, 0, "nothing but white space");
-        return payload[0] switch
+        EncodeResult result;
+        switch (payload[0])
         {
-            (byte)'<' => EncodeRaw(payload, start, entry.GeneratedId.Span, entry.PushedAt, output, now),
-            0xEF when payload.StartsWith("\uFEFF"u8) => Reject(RejectionReason.ByteOrderMark, start, "a byte order mark"),
-            _ => Reject(RejectionReason.UnknownPayloadKind, start, "neither '<' nor '{'"),
-        };
+            case (byte)'<':
+                result = EncodeRaw(payload, entry.GeneratedId.Span, entry.PushedAt, output, now);
+                break;
+            case (byte)'{':
+                result = EncodeEnvelope(payload, entry, output, now);
+                break;
+            case 0xEF when payload.StartsWith("\uFEFF"u8):
+                result = Reject(RejectionReason.ByteOrderMark, 0, "a byte order mark");
+                break;
+            default:
+                result = Reject(RejectionReason.UnknownPayloadKind, 0, "neither '<' nor '{'");
+                break;
+        }
+
+        return result.Accepted || result.Rejection.Offset < 0
+            ? result
+            : result with { Rejection = result.Rejection with { Offset = result.Rejection.Offset + start } };
     }
 
-    [SkipLocalsInit]
     private EncodeResult EncodeRaw(
         ReadOnlySpan<byte> stanza,
-        int offset,
         ReadOnlySpan<byte> generatedId,
         DateTimeOffset? pushedAt,
         IBufferWriter<byte> output,
         DateTimeOffset now)
     {
         if (!_firewall.TryInspect(stanza, out var shape, out var fault))
-            return new EncodeResult(fault with { Offset = fault.Offset + offset }, 0);
+            return new EncodeResult(fault, 0);
+        var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
+        var measure = new StanzaWriter(default, measuring: true);
+        WriteRaw(ref measure, raw);
+        if (measure.Written > _maxBytes)
+            return Oversize(measure.Written);
+        var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        WriteRaw(ref writer, raw);
+        output.Advance((int)writer.Written);
+        return new EncodeResult(default, raw.AddId ? 0 : IdHash(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped));
+    }
 
-        var isMessage = shape.Kind == StanzaKind.Message;
-        var addId = !shape.Id.Exists;
-        var addOriginId = addId && isMessage && !shape.HasOriginId;
-        var addDelay = isMessage && !shape.HasDelay && IsLate(pushedAt, now);
-        var addChildren = addOriginId || addDelay;
-        Span<byte> stamp = stackalloc byte[XmppTime.Length];
-        if (addDelay)
-            XmppTime.Format(pushedAt.GetValueOrDefault(), stamp);
-
-        var isEmptyTag = shape.EndTagStart < 0;
-        var name = stanza[1..shape.NameEnd];
-        var length = (long)stanza.Length - shape.DefaultNamespace.Length - shape.EmptyId.Length;
-        if (!shape.HasFrom)
-            length += _fromAttribute.Length;
-        if (addId)
-            length += IdBefore.Length + generatedId.Length + IdAfter.Length;
-        if (addOriginId)
-            length += OriginIdBefore.Length + generatedId.Length + OriginIdAfter.Length;
-        if (addDelay)
-            length += _delayBeforeStamp.Length + stamp.Length + DelayAfterStamp.Length;
-        if (addChildren && isEmptyTag)
-            length += "</>"u8.Length + name.Length - "/"u8.Length;
-        if (length > _maxBytes)
-            return Reject(RejectionReason.Oversize, -1, $"the stanza has {length} bytes, {_maxBytes} are allowed");
-
-        var writer = new SpanWriter(output.GetSpan((int)length));
+    private void WriteRaw(ref StanzaWriter writer, scoped in RawStanza raw)
+    {
+        var stanza = raw.Stanza;
+        ref readonly var shape = ref raw.Shape;
         writer.Write(stanza[..shape.NameEnd]);
         if (!shape.HasFrom)
-            writer.Write(_fromAttribute);
-        if (addId)
-        {
-            writer.Write(IdBefore);
-            writer.Write(generatedId);
-            writer.Write(IdAfter);
-        }
-
+            writer.WriteAttribute(" from='"u8, _defaultFrom);
+        if (raw.AddId)
+            writer.WriteAttribute(" id='"u8, raw.GeneratedId);
         WriteAttributes(ref writer, stanza, shape);
-        if (!addChildren)
+        if (!raw.AddOriginId && raw.Stamp is null)
         {
             writer.Write(stanza[shape.StartTagEnd..]);
+            return;
+        }
+
+        var isEmptyTag = shape.EndTagStart < 0;
+        if (isEmptyTag)
+            writer.Write(">"u8);
+        else
+            writer.Write(stanza[shape.StartTagEnd..shape.EndTagStart]);
+        if (raw.AddOriginId)
+            WriteOriginId(ref writer, raw.GeneratedId);
+        if (raw.Stamp is { } pushed)
+            WriteDelay(ref writer, pushed);
+        if (isEmptyTag)
+        {
+            writer.Write("</"u8);
+            writer.Write(stanza[1..shape.NameEnd]);
+            writer.Write(">"u8);
         }
         else
         {
-            if (isEmptyTag)
-                writer.Write(">"u8);
-            else
-                writer.Write(stanza[shape.StartTagEnd..shape.EndTagStart]);
-            if (addOriginId)
-            {
-                writer.Write(OriginIdBefore);
-                writer.Write(generatedId);
-                writer.Write(OriginIdAfter);
-            }
-
-            if (addDelay)
-            {
-                writer.Write(_delayBeforeStamp);
-                writer.Write(stamp);
-                writer.Write(DelayAfterStamp);
-            }
-
-            if (isEmptyTag)
-            {
-                writer.Write("</"u8);
-                writer.Write(name);
-                writer.Write(">"u8);
-            }
-            else
-            {
-                writer.Write(stanza[shape.EndTagStart..]);
-            }
+            writer.Write(stanza[shape.EndTagStart..]);
         }
-
-        output.Advance(writer.Written);
-        return new EncodeResult(default, addId ? 0 : IdHash(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped));
     }
 
-    private static ReadOnlySpan<byte> IdBefore => " id='"u8;
-
-    private static ReadOnlySpan<byte> IdAfter => "'"u8;
-
-    private static ReadOnlySpan<byte> OriginIdBefore => "<origin-id xmlns='urn:xmpp:sid:0' id='"u8;
-
-    private static ReadOnlySpan<byte> OriginIdAfter => "'/>"u8;
-
-    private static ReadOnlySpan<byte> DelayAfterStamp => "'/>"u8;
-
     /// <summary>Copies the start tag's attributes without what is to be cut.</summary>
-    private static void WriteAttributes(ref SpanWriter writer, ReadOnlySpan<byte> stanza, in StanzaShape shape)
+    private static void WriteAttributes(ref StanzaWriter writer, ReadOnlySpan<byte> stanza, in StanzaShape shape)
     {
         var first = shape.DefaultNamespace;
         var second = shape.EmptyId;
@@ -177,8 +151,140 @@ public sealed class StanzaEncoder : IStanzaEncoder
         writer.Write(stanza[at..shape.StartTagEnd]);
     }
 
+    private EncodeResult EncodeEnvelope(ReadOnlySpan<byte> json, in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    {
+        var accepted = Envelope.TryRead(json, out var envelope, out var fault);
+        try
+        {
+            if (!accepted)
+                return new EncodeResult(fault, 0);
+            return envelope.Stanza.Exists
+                ? EncodeInnerStanza(envelope, entry, output, now)
+                : EncodeFields(envelope, entry, output, now);
+        }
+        finally
+        {
+            envelope.Dispose();
+        }
+    }
+
+    private EncodeResult EncodeInnerStanza(in Envelope envelope, in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    {
+        var stanza = StanzaFirewall.Trim(envelope.Bytes(envelope.Stanza), out var start);
+        if (stanza.IsEmpty)
+            return Inner(RejectionReason.JsonStanzaInvalid, new Rejection(RejectionReason.EmptyPayload, 0, "nothing but white space"), envelope, envelope.Stanza, 0);
+        if (IsExpired(envelope, entry, now, out var expired))
+            return new EncodeResult(expired, 0);
+        var result = EncodeRaw(stanza, entry.GeneratedId.Span, envelope.At ?? entry.PushedAt, output, now);
+        return result.Accepted || result.Rejection.Reason == RejectionReason.Oversize
+            ? result
+            : Inner(RejectionReason.JsonStanzaInvalid, result.Rejection, envelope, envelope.Stanza, start);
+    }
+
+    private EncodeResult EncodeFields(in Envelope envelope, in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    {
+        if (!StanzaFirewall.CheckTo(envelope.Bytes(envelope.To), envelope.To.Offset, out var fault)
+            || (envelope.From.Exists && !_firewall.CheckFrom(envelope.Bytes(envelope.From), envelope.From.Offset, out fault)))
+            return new EncodeResult(fault, 0);
+        var hasDelay = false;
+        var hasOriginId = false;
+        for (var i = 0; i < envelope.XmlCount; i++)
+        {
+            ref readonly var text = ref envelope.Xml(i);
+            var element = StanzaFirewall.Trim(envelope.Bytes(text), out var start);
+            if (!_firewall.TryInspectPayload(element, out var isDelay, out var isOriginId, out fault))
+                return Inner(RejectionReason.JsonXmlInvalid, fault, envelope, text, start);
+            hasDelay |= isDelay;
+            hasOriginId |= isOriginId;
+        }
+
+        if (IsExpired(envelope, entry, now, out var expired))
+            return new EncodeResult(expired, 0);
+
+        var ownId = envelope.Id.Length > 0;
+        var pushedAt = envelope.At ?? entry.PushedAt;
+        var message = new EnvelopeMessage(
+            ownId ? envelope.Bytes(envelope.Id) : entry.GeneratedId.Span,
+            hasOriginId,
+            !hasDelay && IsLate(pushedAt, now) ? pushedAt : null);
+        var measure = new StanzaWriter(default, measuring: true);
+        WriteMessage(ref measure, envelope, message);
+        if (measure.Written > _maxBytes)
+            return Oversize(measure.Written);
+        var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        WriteMessage(ref writer, envelope, message);
+        output.Advance((int)writer.Written);
+        return new EncodeResult(default, ownId ? XxHash3.HashToUInt64(message.Id) : 0);
+    }
+
+    private void WriteMessage(ref StanzaWriter writer, scoped in Envelope envelope, scoped in EnvelopeMessage message)
+    {
+        writer.Write("<message"u8);
+        writer.WriteAttribute(" from='"u8, envelope.From.Exists ? envelope.Bytes(envelope.From) : _defaultFrom);
+        writer.WriteAttribute(" to='"u8, envelope.Bytes(envelope.To));
+        writer.WriteAttribute(" id='"u8, message.Id);
+        writer.Write(TypeAttributes[envelope.Type]);
+        if (envelope.Lang.Exists)
+            writer.WriteAttribute(" xml:lang='"u8, envelope.Bytes(envelope.Lang));
+        writer.Write(">"u8);
+        if (envelope.Subject.Exists)
+            writer.WriteElement("<subject>"u8, envelope.Bytes(envelope.Subject), "</subject>"u8);
+        if (envelope.Body.Exists)
+            writer.WriteElement("<body>"u8, envelope.Bytes(envelope.Body), "</body>"u8);
+        if (envelope.Thread.Exists)
+            writer.WriteElement("<thread>"u8, envelope.Bytes(envelope.Thread), "</thread>"u8);
+        for (var i = 0; i < envelope.XmlCount; i++)
+            writer.Write(StanzaFirewall.Trim(envelope.Bytes(envelope.Xml(i)), out _));
+        for (var i = 0; i < HintElements.Length; i++)
+        {
+            if (((int)envelope.Hints & (1 << i)) != 0)
+                writer.Write(HintElements[i]);
+        }
+
+        if (!message.HasOriginId)
+            WriteOriginId(ref writer, message.Id);
+        if (message.Stamp is { } pushed)
+            WriteDelay(ref writer, pushed);
+        writer.Write("</message>"u8);
+    }
+
+    private static readonly byte[][] TypeAttributes =
+        [.. Envelope.MessageTypes.Select(type => Encoding.ASCII.GetBytes($" type='{type}'"))];
+
+    private static readonly byte[][] HintElements =
+        [.. Envelope.HintNames.Select(hint => Encoding.ASCII.GetBytes($"<{hint} xmlns='urn:xmpp:hints'/>"))];
+
+    private static void WriteOriginId(ref StanzaWriter writer, ReadOnlySpan<byte> id)
+    {
+        writer.WriteAttribute("<origin-id xmlns='urn:xmpp:sid:0' id='"u8, id);
+        writer.Write("/>"u8);
+    }
+
+    private void WriteDelay(ref StanzaWriter writer, DateTimeOffset pushed)
+    {
+        Span<byte> stamp = stackalloc byte[XmppTime.Length];
+        XmppTime.Format(pushed, stamp);
+        writer.Write(_delayBeforeStamp);
+        writer.Write(stamp);
+        writer.Write("'/>"u8);
+    }
+
     private bool IsLate(DateTimeOffset? pushedAt, DateTimeOffset now) =>
         pushedAt is { } pushed && now - pushed > _delayStampAfter;
+
+    // A time to live counts from the push; where nobody knows that, from the moment the entry was
+    // first taken, which is the earliest that Bridge can vouch for.
+    private static bool IsExpired(in Envelope envelope, in QueueEntry entry, DateTimeOffset now, out Rejection rejection)
+    {
+        rejection = default;
+        var deadline = envelope.Expires;
+        if (envelope.Ttl is { } ttl)
+            deadline = (envelope.At ?? entry.PushedAt ?? entry.TakenAt) + ttl;
+        if (deadline is not { } end || now < end)
+            return false;
+        rejection = new Rejection(RejectionReason.Expired, -1, "the time to live ended before it could be sent");
+        return true;
+    }
 
     [SkipLocalsInit]
     private static ulong IdHash(ReadOnlySpan<byte> id, bool escaped)
@@ -189,29 +295,78 @@ public sealed class StanzaEncoder : IStanzaEncoder
         return XxHash3.HashToUInt64(plain[..XmlText.UnescapeAttribute(id, plain)]);
     }
 
-    private static byte[] Escaped(ReadOnlySpan<byte> text)
-    {
-        var escaped = new byte[XmlText.EscapedAttributeLength(text)];
-        XmlText.EscapeAttribute(text, escaped);
-        return escaped;
-    }
+    private static EncodeResult Inner(RejectionReason reason, in Rejection inner, in Envelope envelope, in EnvelopeText text, int start) =>
+        Reject(reason, envelope.OffsetOf(text, inner.Offset + start), $"{inner.Reason.WireName()}: {inner.Detail}");
+
+    private EncodeResult Oversize(long bytes) =>
+        Reject(RejectionReason.Oversize, -1, $"the stanza has {bytes} bytes, {_maxBytes} are allowed");
 
     private static EncodeResult Reject(RejectionReason reason, int offset, string detail) =>
         new(new Rejection(reason, offset, detail), 0);
 
-    /// <summary>Fills a span from its front.</summary>
-    private ref struct SpanWriter(Span<byte> target)
+    /// <summary>A raw stanza and what is to be added to it.</summary>
+    private readonly ref struct RawStanza(ReadOnlySpan<byte> stanza, scoped in StanzaShape shape, ReadOnlySpan<byte> generatedId, DateTimeOffset? stamp)
+    {
+        public readonly ReadOnlySpan<byte> Stanza = stanza;
+        public readonly StanzaShape Shape = shape;
+        public readonly ReadOnlySpan<byte> GeneratedId = generatedId;
+
+        /// <summary>The delay stamp to add, if any.</summary>
+        public readonly DateTimeOffset? Stamp = stamp;
+
+        public bool AddId => !Shape.Id.Exists;
+
+        public bool AddOriginId => AddId && Shape.Kind == StanzaKind.Message && !Shape.HasOriginId;
+    }
+
+    /// <summary>What an envelope's message carries besides the envelope's fields.</summary>
+    private readonly ref struct EnvelopeMessage(ReadOnlySpan<byte> id, bool hasOriginId, DateTimeOffset? stamp)
+    {
+        /// <summary>The app's id or the generated one, not escaped.</summary>
+        public readonly ReadOnlySpan<byte> Id = id;
+
+        /// <summary>Whether the app's own elements bring an origin-id.</summary>
+        public readonly bool HasOriginId = hasOriginId;
+
+        /// <summary>The delay stamp to add, if any.</summary>
+        public readonly DateTimeOffset? Stamp = stamp;
+    }
+
+    /// <summary>
+    /// Fills a span from its front, or only measures. Each stanza is written by the same code twice,
+    /// first to learn its length: so nothing is appended when it is too large, and no length is
+    /// computed apart from the writing.
+    /// </summary>
+    private ref struct StanzaWriter(Span<byte> target, bool measuring)
     {
         private readonly Span<byte> _target = target;
+        private readonly bool _measuring = measuring;
 
         /// <summary>Bytes written so far.</summary>
-        public int Written { get; private set; }
+        public long Written { get; private set; }
 
-        /// <summary>Appends.</summary>
+        /// <summary>Appends bytes.</summary>
         public void Write(scoped ReadOnlySpan<byte> bytes)
         {
-            bytes.CopyTo(_target[Written..]);
+            if (!_measuring)
+                bytes.CopyTo(_target[(int)Written..]);
             Written += bytes.Length;
+        }
+
+        /// <summary>Appends an attribute's beginning, quote included, its value, escaped, and the closing quote.</summary>
+        public void WriteAttribute(scoped ReadOnlySpan<byte> beginning, scoped ReadOnlySpan<byte> value)
+        {
+            Write(beginning);
+            Written += _measuring ? XmlText.EscapedAttributeLength(value) : XmlText.EscapeAttribute(value, _target[(int)Written..]);
+            Write("'"u8);
+        }
+
+        /// <summary>Appends a start tag, text, escaped, and an end tag.</summary>
+        public void WriteElement(scoped ReadOnlySpan<byte> startTag, scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> endTag)
+        {
+            Write(startTag);
+            Written += _measuring ? XmlText.EscapedTextLength(text) : XmlText.EscapeText(text, _target[(int)Written..]);
+            Write(endTag);
         }
     }
 }

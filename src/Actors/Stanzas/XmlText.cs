@@ -13,6 +13,10 @@ internal static class XmlText
 
     private static readonly SearchValues<byte> TextEscapes = SearchValues.Create("<>&\r"u8);
 
+    /// <summary>ASCII controls that XML 1.0 §2.2 excludes.</summary>
+    public static readonly SearchValues<byte> ForbiddenControls = SearchValues.Create(
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+
     // First two bytes of U+FFC0 to U+FFFF.
     private static ReadOnlySpan<byte> ReplacementBlock => [0xEF, 0xBF];
 
@@ -63,6 +67,14 @@ internal static class XmlText
 
             at += 3;
         }
+    }
+
+    /// <summary>Index of the first character that XML 1.0 §2.2 excludes, controls included; -1 if none.</summary>
+    /// <param name="utf8">Valid UTF-8.</param>
+    public static int IndexOfForbidden(ReadOnlySpan<byte> utf8)
+    {
+        var control = utf8.IndexOfAny(ForbiddenControls);
+        return FindForbidden(control < 0 ? utf8 : utf8[..control], out var offset) == RejectionReason.None ? control : offset;
     }
 
     private static int InvalidSequence(ReadOnlySpan<byte> utf8)

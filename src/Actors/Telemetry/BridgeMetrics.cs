@@ -72,6 +72,9 @@ public enum BridgeActorKind
 
     /// <summary>The inbound publisher.</summary>
     Publisher,
+
+    /// <summary>The lease's holder.</summary>
+    Lease,
 }
 
 /// <summary>What kind of stanza came in.</summary>
