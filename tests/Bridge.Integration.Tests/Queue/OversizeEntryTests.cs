@@ -1,0 +1,96 @@
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.TestKit;
+using StackExchange.Redis;
+using Xunit.Abstractions;
+
+namespace Bridge.Integration.Tests.Queue;
+
+/// <summary>Tests that measure how long Redis is blocked: nothing else runs beside them.</summary>
+[CollectionDefinition(nameof(Undisturbed), DisableParallelization = true)]
+public sealed class Undisturbed;
+
+/// <summary>Entries far above the limit.</summary>
+[Collection(nameof(Undisturbed))]
+public sealed class OversizeEntryTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_hundred_entries_of_ten_mebibytes_are_dead_lettered_whole_without_blocking_Redis(QueueKind kind)
+    {
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--slowlog-max-len", "1000", "--slowlog-log-slower-than", "1000"] });
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis);
+        var large = new byte[10 * 1024 * 1024];
+        new Random(7).NextBytes(large);
+        var good = 0;
+        var worst = TimeSpan.Zero;
+        List<string> arrived = [];
+
+        // In ten rounds, so that the test itself does not need gigabytes.
+        for (var round = 0; round < 10; round++)
+        {
+            for (var i = 0; i < 200; i++)
+                await queue.PushAsync(QueueUnderTest.Numbered(good++));
+            for (var i = 0; i < 10; i++)
+            {
+                await queue.PushAsync(large);
+                if (i % 4 == 3)
+                    await queue.PushAsync(QueueUnderTest.Numbered(good++));
+            }
+
+            TakenEntries taken;
+            do
+            {
+                taken = await queue.TakeAsync();
+                arrived.AddRange(taken.Entries.Where(entry => entry.Kind == EntryKind.Payload).Select(entry => Convert.ToHexString(entry.Payload.Span)));
+                if (taken.Entries.Count > 0)
+                    await queue.SettleAsync(taken.Entries[^1].Position);
+            }
+            while (taken.Remaining != 0);
+
+            var letters = await queue.Dead.ListAsync(20);
+            Assert.Equal(10, letters.Length);
+            Assert.All(letters, letter => Assert.Equal(large.Length, letter.Size));
+            var shown = await queue.Dead.ShowAsync(letters[round].Id);
+            Assert.True(shown!.Payload.Span.SequenceEqual(large));
+            foreach (var slow in (RedisResult[])(await queue.ServerAsync("SLOWLOG", "GET", "1000"))!)
+            {
+                var call = TimeSpan.FromMicroseconds((long)slow[2]);
+                if ((string)slow[3][0]! == "EVAL" && call > worst)
+                    worst = call;
+            }
+
+            await queue.ServerAsync("SLOWLOG", "RESET");
+            await queue.Dead.PurgeAllAsync();
+        }
+
+        output.WriteLine($"{kind}: the slowest script took {worst.TotalMilliseconds:0} ms");
+        Assert.Equal(Enumerable.Range(0, good).Select(number => Convert.ToHexString(QueueUnderTest.Numbered(number))), arrived);
+        Assert.InRange(worst, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+    }
+
+    [Fact]
+    public async Task A_settlement_of_a_whole_stream_blocks_Redis_for_moments_only()
+    {
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--slowlog-max-len", "1000", "--slowlog-log-slower-than", "1000"] });
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, redis);
+        const int count = 60_000;
+        await queue.App.ScriptEvaluateAsync(
+            "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'payload', i) end", [queue.Keys.Queue], [count]);
+        await queue.ServerAsync("SLOWLOG", "RESET");
+        var entries = await queue.TakeAllAsync(new TakeLimits(5_000, 1 << 20));
+        Assert.Equal(count, entries.Count);
+
+        var settled = await queue.SettleAsync(
+            entries[^1].Position,
+            new RejectedEntry(entries[5].Position, "reason", "", -1, 1),
+            new RejectedEntry(entries[^2].Position, "reason", "", -1, 1));
+
+        Assert.Equal(new SettleResult(count, 2, 0), settled);
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+        var worst = ((RedisResult[])(await queue.ServerAsync("SLOWLOG", "GET", "1000"))!).Max(slow => (long)slow[2]);
+        output.WriteLine($"the slowest script took {worst / 1000.0:0} ms");
+        Assert.InRange(TimeSpan.FromMicroseconds(worst), TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+    }
+}
