@@ -54,7 +54,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 6)
+    slice = math.min(slice * 4, 4)
   end
   stop = stop or #elements < asked
 end

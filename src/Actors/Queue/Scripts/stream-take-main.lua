@@ -62,7 +62,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 6)
+    slice = math.min(slice * 4, 4)
   end
   if #entries < asked and not stop then
     remaining = 0
