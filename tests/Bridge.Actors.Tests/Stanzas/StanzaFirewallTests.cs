@@ -92,6 +92,7 @@ public sealed class StanzaFirewallTests
         { "the stream's own prefix", "<message to='a@b'><stream:error/></message>", RejectionReason.UndeclaredPrefix, 19 },
         { "an undeclared prefix of an attribute", "<message to='a@b' x:y='1'/>", RejectionReason.UndeclaredPrefix, 18 },
         { "a prefix out of scope", "<message to='a@b'><a xmlns:p='urn:p'/><p:b/></message>", RejectionReason.UndeclaredPrefix, 39 },
+        { "a prefix behind its element's end", "<message to='a@b'><a xmlns:p='urn:p'></a><p:b/></message>", RejectionReason.UndeclaredPrefix, 42 },
 
         { "the prefix xmlns on an element", "<message to='a@b'><xmlns:a/></message>", RejectionReason.MisusedPrefix, 19 },
         { "the prefix xml on an element", "<message to='a@b'><xml:a/></message>", RejectionReason.MisusedPrefix, 19 },
