@@ -16,6 +16,7 @@ public sealed record QueueKeys
         Confirmed = tagged + ":confirmed";
         Dead = tagged + ":dead";
         Outcomes = tagged + ":outcomes";
+        None = tagged + ":none";
     }
 
     /// <summary>The key the app pushes to.</summary>
@@ -35,6 +36,12 @@ public sealed record QueueKeys
 
     /// <summary>The outcome stream.</summary>
     public string Outcomes { get; }
+
+    /// <summary>
+    /// A key in the queue's slot that never exists: deleting it is the first write of every script,
+    /// one that also a full Redis allows.
+    /// </summary>
+    public string None { get; }
 
     /// <summary>The lease that guards a component domain, whatever queue feeds it.</summary>
     public static string DomainLease(string domain) => "bridge:domain:" + domain;

@@ -98,6 +98,9 @@ public sealed record QueueSettings
 
     /// <summary>How long one blocking wait for work lasts.</summary>
     public required TimeSpan WaitTime { get; init; }
+
+    /// <summary>Kind and key, without the connection string and the password that may be in it.</summary>
+    public override string ToString() => $"{Kind} {Keys.Queue}";
 }
 
 /// <summary>One address of the XMPP server's component port.</summary>

@@ -6,19 +6,6 @@ using Bridge.Settings;
 
 namespace Bridge.Stanzas;
 
-/// <summary>The three stanzas of RFC 6120 §8.</summary>
-internal enum StanzaKind
-{
-    /// <summary>A message.</summary>
-    Message,
-
-    /// <summary>A presence.</summary>
-    Presence,
-
-    /// <summary>An iq.</summary>
-    Iq,
-}
-
 /// <summary>A run of bytes; empty and at -1 when there is none.</summary>
 internal readonly record struct ByteRange(int Start, int End)
 {

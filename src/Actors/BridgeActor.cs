@@ -1,0 +1,424 @@
+using Akka.Actor;
+using Akka.Event;
+using Bridge.Connection;
+using Bridge.Inbound;
+using Bridge.Outcomes;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+using Bridge.Telemetry;
+
+namespace Bridge;
+
+/// <summary>What a bridge is made of besides its settings; tests put their own parts in.</summary>
+/// <param name="OpenQueue">Makes the queue of one generation.</param>
+/// <param name="OpenLease">Makes the lease.</param>
+/// <param name="OpenOutcomes">Makes the way to the outcome stream.</param>
+/// <param name="Dialer">Opens component streams.</param>
+/// <param name="Encoder">Turns entries into stanzas.</param>
+/// <param name="Board">Where the state is published.</param>
+/// <param name="Time">The clock.</param>
+/// <param name="Shared">What the parts share; disposed when the bridge ends for good.</param>
+public sealed record BridgeParts(
+    Func<IOutboundQueue> OpenQueue,
+    Func<IQueueLease> OpenLease,
+    Func<IOutcomeStream> OpenOutcomes,
+    IComponentDialer Dialer,
+    IStanzaEncoder Encoder,
+    StatusBoard Board,
+    TimeProvider Time,
+    IAsyncDisposable Shared);
+
+/// <summary>
+/// One bridge: one queue, one component domain, one XMPP connection. Owns the lease, the outcome
+/// publisher, and, while the lease is held, one <em>generation</em>: a puller and a connection,
+/// which live and die together, because what one of them remembers is worth nothing without the
+/// other. A generation that died is replaced after a backoff; the new one reads the truth from the
+/// journal. Nothing is lost when this actor dies: the lease runs out, and whoever gets it recovers.
+/// </summary>
+public sealed class BridgeActor : ReceiveActor, IWithTimers
+{
+    /// <summary>Finish what is in flight, close, give the lease back, and answer <see cref="Drained" />.</summary>
+    public sealed record Drain;
+
+    /// <summary>To the sender of <see cref="Drain" />: the bridge does nothing any more.</summary>
+    /// <param name="Name">The bridge.</param>
+    /// <param name="Complete">Whether everything that was in flight was confirmed before the deadline.</param>
+    public sealed record Drained(string Name, bool Complete);
+
+    private sealed record StartGeneration
+    {
+        public static readonly StartGeneration Instance = new();
+    }
+
+    private sealed record StartLease
+    {
+        public static readonly StartLease Instance = new();
+    }
+
+    private sealed record StartPublisher
+    {
+        public static readonly StartPublisher Instance = new();
+    }
+
+    private sealed record DrainDeadline
+    {
+        public static readonly DrainDeadline Instance = new();
+    }
+
+    private sealed record Publish
+    {
+        public static readonly Publish Instance = new();
+    }
+
+    private static readonly TimeSpan PublishEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan FirstRestart = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestRestart = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
+
+    private readonly BridgeSettings _settings;
+    private readonly BridgeParts _parts;
+    private readonly BridgeMetrics _metrics;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Backoff _restarts = new(FirstRestart, LongestRestart, StableAfter);
+
+    private IActorRef _lease = ActorRefs.Nobody;
+    private IActorRef _publisher = ActorRefs.Nobody;
+    private IActorRef? _connection;
+    private IActorRef? _puller;
+    private LeaseActor.Acquired? _ownership;
+    private int _generation;
+    private long _generationStartedAt;
+    private string? _lastCause;
+    private BridgeSnapshot _snapshot;
+    private IActorRef? _drainRequester;
+    private bool _drainComplete;
+
+    /// <summary>Use <see cref="Props" />.</summary>
+    public BridgeActor(BridgeSettings settings, BridgeParts parts)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        _settings = settings;
+        _parts = parts;
+        _metrics = new BridgeMetrics(settings.Name);
+        _snapshot = new BridgeSnapshot { Name = settings.Name };
+        StandingBy();
+    }
+
+    /// <inheritdoc />
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private bool GenerationIsGone => _connection is null && _puller is null;
+
+    /// <summary>A bridge that stands by for its lease as soon as it starts.</summary>
+    public static Props Props(BridgeSettings settings, BridgeParts parts) =>
+        Akka.Actor.Props.Create(() => new BridgeActor(settings, parts));
+
+    // Expecting the lease. Neither waits on the queue nor connects to the server.
+    private void StandingBy()
+    {
+        ReceiveObservations();
+        Receive<LeaseActor.Acquired>(message =>
+        {
+            _ownership = message;
+            _log.Info("Bridge {Bridge} owns {Queue} and {Domain}, epoch {Epoch}", _settings.Name, _settings.Queue.Keys.Queue, _settings.Xmpp.Domain, message.Grant.Epoch);
+            _snapshot = _snapshot with { Role = BridgeRole.Owner, LeaseHolder = null };
+            Become(Owning);
+            BeginGeneration();
+        });
+        Receive<LeaseActor.StandingByBehind>(message =>
+        {
+            _log.Info("Bridge {Bridge} stands by: {Holder}", _settings.Name, message.Holder);
+            _snapshot = _snapshot with { LeaseHolder = message.Holder };
+            PublishSnapshot();
+        });
+        Receive<Terminated>(OnTerminated);
+        Receive<Drain>(_ =>
+        {
+            BeginDrain();
+            _drainComplete = true;
+            ReleaseLease();
+        });
+        Receive<StartGeneration>(_ => { });
+    }
+
+    // Expecting the generation to work until it fails, the lease is lost, or a drain is asked for.
+    private void Owning()
+    {
+        ReceiveObservations();
+        Receive<LeaseActor.Lost>(message => OnLeaseLost(message.Reason));
+        Receive<RedisPullerActor.LeaseFoundLost>(_ => OnLeaseLost("the queue's scripts found another owner"));
+        Receive<StartGeneration>(_ =>
+        {
+            if (GenerationIsGone)
+                BeginGeneration();
+        });
+        Receive<Terminated>(OnTerminated);
+        Receive<Drain>(_ =>
+        {
+            BeginDrain();
+            if (_connection is null || _puller is null)
+            {
+                // Between two generations nothing is in flight: all of it stands in the journal.
+                _drainComplete = true;
+                ReleaseLease();
+                return;
+            }
+
+            _puller.Tell(new RedisPullerActor.StopTaking());
+            _connection.Tell(new XmppConnectionActor.Drain());
+        });
+    }
+
+    // Expecting the old generation's end; only then may the lease be asked for again.
+    private void Leaving()
+    {
+        ReceiveObservations();
+        Receive<Terminated>(message =>
+        {
+            OnTerminated(message);
+            if (!GenerationIsGone)
+                return;
+            Become(StandingBy);
+            _lease.Tell(new LeaseActor.StandBy());
+        });
+        Receive<StartGeneration>(_ => { });
+        Receive<LeaseActor.Lost>(_ => { });
+        Receive<RedisPullerActor.LeaseFoundLost>(_ => { });
+        Receive<Drain>(_ =>
+        {
+            BeginDrain();
+            _drainComplete = false;
+            ReleaseLease();
+        });
+    }
+
+    // Expecting, in this order: the connection's last barrier and close, the last settlement, the
+    // lease given back. The deadline cuts it short at any point; nothing is lost by that.
+    private void Draining()
+    {
+        ReceiveObservations();
+        Receive<XmppConnectionActor.Drained>(message =>
+        {
+            _drainComplete = message.AllConfirmed;
+            _puller?.Tell(new RedisPullerActor.FlushSettlements());
+        });
+        Receive<RedisPullerActor.SettlementsFlushed>(_ => ReleaseLease());
+        Receive<LeaseActor.Released>(_ => FinishDrain());
+        Receive<DrainDeadline>(_ =>
+        {
+            _log.Warning("Bridge {Bridge} did not drain within {Deadline}; what is unconfirmed stays in the journal", _settings.Name, _settings.DrainTimeout);
+            _drainComplete = false;
+            FinishDrain();
+        });
+        Receive<LeaseActor.Lost>(_ => FinishDrain());
+        Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
+        Receive<Terminated>(message =>
+        {
+            OnTerminated(message);
+            ReleaseLease();
+        });
+        Receive<StartGeneration>(_ => { });
+        Receive<Drain>(_ => _drainRequester = Sender);
+    }
+
+    private void Stopped()
+    {
+        ReceiveObservations();
+        Receive<Drain>(_ => Sender.Tell(new Drained(_settings.Name, _drainComplete)));
+        ReceiveAny(_ => { });
+    }
+
+    private void ReceiveObservations()
+    {
+        Receive<XmppConnectionActor.Observed>(message =>
+        {
+            if (!Sender.Equals(_connection))
+                return;
+            _snapshot = _snapshot with
+            {
+                Connection = message.State,
+                Endpoint = message.Endpoint,
+                LastStreamError = message.LastStreamError,
+                LastReconnectCause = message.LastReconnectCause,
+                UnconfirmedEntries = message.UnconfirmedEntries,
+                UnconfirmedBytes = message.UnconfirmedBytes,
+                HeldEntries = message.HeldEntries,
+                WindowLimit = message.WindowLimit,
+                LastBarrierRoundTrip = message.LastBarrierRoundTrip,
+                LastProgressAt = message.LastProgressAt,
+            };
+        });
+        Receive<RedisPullerActor.QueueObserved>(message => _snapshot = _snapshot with
+        {
+            QueueFault = message.Fault,
+            QueueLength = message.Depth?.Queued ?? _snapshot.QueueLength,
+            JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
+            OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
+        });
+        Receive<Publish>(_ => PublishSnapshot());
+        Receive<StartLease>(_ => CreateLease());
+        Receive<StartPublisher>(_ => CreatePublisher());
+    }
+
+    private void BeginGeneration()
+    {
+        _generation++;
+        _generationStartedAt = _parts.Time.GetTimestamp();
+        var ownership = _ownership!;
+        _connection = Context.Watch(Context.ActorOf(
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _publisher, _metrics, _parts.Time),
+            $"connection-{_generation}"));
+        _puller = Context.Watch(Context.ActorOf(
+            RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
+            $"puller-{_generation}"));
+        PublishSnapshot();
+    }
+
+    private void OnLeaseLost(string reason)
+    {
+        _log.Warning("Bridge {Bridge} lost its lease: {Reason}. It stops and stands by", _settings.Name, reason);
+        _snapshot = _snapshot with { Role = BridgeRole.Standby, LeaseHolder = reason, QueueFault = null };
+        // The deadline is shared with the socket's pump: no write begins from here on.
+        _ownership?.Deadline.Revoke();
+        _ownership = null;
+        // Gives it back if it was the scripts that found it lost; otherwise the actor is idle already.
+        _lease.Tell(new LeaseActor.Release());
+        if (GenerationIsGone)
+        {
+            Timers.Cancel(nameof(StartGeneration));
+            Become(StandingBy);
+            _lease.Tell(new LeaseActor.StandBy());
+            return;
+        }
+
+        Become(Leaving);
+        StopGeneration();
+    }
+
+    private void OnTerminated(Terminated message)
+    {
+        var gone = message.ActorRef;
+        if (gone.Equals(_connection) || gone.Equals(_puller))
+        {
+            if (gone.Equals(_connection))
+                _connection = null;
+            else
+                _puller = null;
+            StopGeneration();
+            if (GenerationIsGone)
+                OnGenerationGone();
+        }
+        else if (gone.Equals(_lease))
+        {
+            _lease = ActorRefs.Nobody;
+            Timers.StartSingleTimer(nameof(StartLease), StartLease.Instance, FirstRestart);
+            if (_ownership is not null)
+                OnLeaseLost("the lease's actor died");
+        }
+        else if (gone.Equals(_publisher))
+        {
+            _publisher = ActorRefs.Nobody;
+            Timers.StartSingleTimer(nameof(StartPublisher), StartPublisher.Instance, FirstRestart);
+        }
+    }
+
+    private void OnGenerationGone()
+    {
+        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, Endpoint = null };
+        if (_ownership is null || _drainRequester is not null)
+            return;
+        _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));
+        var delay = _restarts.Next(Random.Shared.NextDouble());
+        _snapshot = _snapshot with { Restarts = _snapshot.Restarts + 1 };
+        PublishSnapshot();
+        Timers.StartSingleTimer(nameof(StartGeneration), StartGeneration.Instance, delay);
+    }
+
+    private void StopGeneration()
+    {
+        if (_connection is { } connection)
+            Context.Stop(connection);
+        if (_puller is { } puller)
+            Context.Stop(puller);
+    }
+
+    private void BeginDrain()
+    {
+        _drainRequester = Sender;
+        _snapshot = _snapshot with { Role = BridgeRole.Draining };
+        PublishSnapshot();
+        Timers.Cancel(nameof(StartGeneration));
+        Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout);
+        Become(Draining);
+    }
+
+    private void ReleaseLease()
+    {
+        _ownership = null;
+        if (_lease.IsNobody())
+            FinishDrain();
+        else
+            _lease.Tell(new LeaseActor.Release());
+    }
+
+    private void FinishDrain()
+    {
+        Timers.CancelAll();
+        StopGeneration();
+        _snapshot = _snapshot with { Role = BridgeRole.Stopped, Connection = ConnectionState.Idle };
+        PublishSnapshot();
+        _log.Info("Bridge {Bridge} has drained, complete: {Complete}", _settings.Name, _drainComplete);
+        Become(Stopped);
+        _drainRequester?.Tell(new Drained(_settings.Name, _drainComplete));
+    }
+
+    private void PublishSnapshot()
+    {
+        var now = _parts.Time.GetUtcNow();
+        _snapshot = _snapshot with { PublishedAt = now };
+        _snapshot = _snapshot with { BusySince = _snapshot.IsBusy ? _snapshot.BusySince ?? now : null };
+        _parts.Board.Publish(_snapshot);
+    }
+
+    private void CreateLease()
+    {
+        _lease = Context.Watch(Context.ActorOf(LeaseActor.Props(_settings.Lease, _parts.OpenLease, _parts.Time)));
+        if (_ownership is null && GenerationIsGone)
+            _lease.Tell(new LeaseActor.StandBy());
+    }
+
+    private void CreatePublisher() =>
+        _publisher = Context.Watch(Context.ActorOf(InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _metrics)));
+
+    /// <inheritdoc />
+    protected override void PreStart()
+    {
+        CreatePublisher();
+        CreateLease();
+        Timers.StartPeriodicTimer(nameof(Publish), Publish.Instance, TimeSpan.Zero, PublishEvery);
+    }
+
+    /// <inheritdoc />
+    protected override void PostStop() => _ownership?.Deadline.Revoke();
+
+    /// <summary>
+    /// A child that fails is stopped, not restarted in place: the parent replaces it after a backoff
+    /// with everything that depends on its memory. Logged once per cause; all are counted.
+    /// </summary>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(
+        cause =>
+        {
+            var kind = Sender.Equals(_connection) ? BridgeActorKind.Connection
+                : Sender.Equals(_puller) ? BridgeActorKind.Puller
+                : Sender.Equals(_publisher) ? BridgeActorKind.Publisher
+                : BridgeActorKind.Lease;
+            _metrics.Restarted(kind);
+            var words = $"{kind}: {cause.GetType().Name}: {cause.Message}";
+            if (words != _lastCause)
+                _log.Error(cause, "Bridge {Bridge}: {Actor} failed and is replaced: {Cause}", _settings.Name, kind, cause.Message);
+            _lastCause = words;
+            return Directive.Stop;
+        },
+        loggingEnabled: false);
+}

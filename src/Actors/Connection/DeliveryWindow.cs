@@ -1,0 +1,447 @@
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+
+namespace Bridge.Connection;
+
+/// <summary>What to put on the stream next.</summary>
+/// <param name="Batch">The batch whose bytes are next, or null for a barrier.</param>
+/// <param name="Offset">Where in the batch.</param>
+/// <param name="Length">How many bytes.</param>
+/// <param name="Barrier">The barrier's number when <paramref name="Batch" /> is null.</param>
+internal readonly record struct WriteStep(EncodedBatch? Batch, int Offset, int Length, long Barrier);
+
+/// <summary>What a returned barrier meant.</summary>
+/// <param name="Expected">False: no such barrier is outstanding (answered twice, or a late one); nothing changed.</param>
+/// <param name="ConfirmedEntries">Entries that it confirmed.</param>
+/// <param name="Missing">Earlier barriers that did not return before it: somebody else gets part of our stream.</param>
+/// <param name="RoundTrip">From its write to its return.</param>
+/// <param name="OldestTakenAt">When the first of the confirmed entries was taken; default when none was confirmed.</param>
+internal readonly record struct BarrierOutcome(
+    bool Expected,
+    int ConfirmedEntries,
+    int Missing,
+    TimeSpan RoundTrip,
+    DateTimeOffset OldestTakenAt);
+
+/// <summary>A prefix of the journal that may leave it.</summary>
+/// <param name="UpTo">Up to and including this position.</param>
+/// <param name="Entries">How many entries that is.</param>
+/// <param name="Rejected">Those of them that go to the dead-letter stream.</param>
+internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyList<RejectedEntry> Rejected);
+
+/// <summary>
+/// The entries between the take and the settlement, in the order of the queue: encoded and not yet
+/// written, written and not yet confirmed, confirmed and held. Decides what goes onto the stream
+/// next, where barriers stand, what a returned barrier confirms, and what may be settled. Pure:
+/// time comes as the elapsed time of a monotonic clock; no I/O, no actor.
+/// </summary>
+internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold)
+{
+    private struct Item
+    {
+        public EntryPosition Position;
+        public EncodedBatch Batch;
+        public int Offset;
+        public int Length;
+        public int PayloadLength;
+        public int Attempts;
+        public bool LastOfBatch;
+        public Rejection Rejection;
+        public DateTimeOffset TakenAt;
+    }
+
+    private readonly record struct OutstandingBarrier(long Number, long UpTo, TimeSpan WrittenAt);
+
+    private sealed class HeldRange
+    {
+        public EntryPosition LastPosition;
+        public long Entries;
+        public long Bytes;
+        public TimeSpan ConfirmedAt;
+        public bool AnySent;
+        public List<RejectedEntry>? Rejected;
+    }
+
+    // A ring of the unconfirmed entries; indexes into the flow are absolute, so that barriers and
+    // limits stay valid while the front moves on.
+    private Item[] _ring = new Item[1024];
+    private long _first;
+    private long _end;
+    private long _written;
+
+    private readonly Queue<OutstandingBarrier> _barriers = new();
+    private long _lastBarrier;
+    private int _openEntries;
+    private int _openBytes;
+
+    private readonly LinkedList<HeldRange> _held = new();
+
+    /// <summary>Entries released by the writers and not confirmed.</summary>
+    public int UnconfirmedEntries => (int)(_end - _first);
+
+    /// <summary>Their payload bytes in Redis.</summary>
+    public long UnconfirmedPayloadBytes { get; private set; }
+
+    /// <summary>Their bytes in memory, encoded.</summary>
+    public long UnconfirmedBytes { get; private set; }
+
+    /// <summary>Unconfirmed entries that the current stream has been given.</summary>
+    public int WrittenEntries => (int)(_written - _first);
+
+    /// <summary>Whether something waits to be written.</summary>
+    public bool HasUnwritten => _written < _end;
+
+    /// <summary>Entries confirmed and held.</summary>
+    public long HeldEntries { get; private set; }
+
+    /// <summary>Their payload bytes in Redis.</summary>
+    public long HeldBytes { get; private set; }
+
+    /// <summary>Rejected entries that wait for their prefix to be settled.</summary>
+    public int PendingRejections { get; private set; }
+
+    /// <summary>Barriers written and not returned.</summary>
+    public int OutstandingBarriers => _barriers.Count;
+
+    /// <summary>When the oldest outstanding barrier was written, if there is one.</summary>
+    public TimeSpan? OldestBarrierAt => _barriers.TryPeek(out var oldest) ? oldest.WrittenAt : null;
+
+    /// <summary>When the oldest held entry was confirmed, if one is held.</summary>
+    public TimeSpan? OldestHeldAt => _held.First?.Value.ConfirmedAt;
+
+    /// <summary>Everything up to here was handed to settlement.</summary>
+    public EntryPosition SettledUpTo { get; private set; } = EntryPosition.Zero;
+
+    /// <summary>Everything up to here is confirmed: the mark.</summary>
+    public EntryPosition ConfirmedUpTo => _held.Last?.Value.LastPosition ?? SettledUpTo;
+
+    /// <summary>Whether the held limits are reached: no more entries may be asked for.</summary>
+    public bool HeldIsFull =>
+        HeldEntries >= limits.HeldEntries || HeldBytes >= limits.HeldBytes || PendingRejections >= limits.UnconfirmedEntries;
+
+    /// <summary>Whether nothing is unconfirmed (held entries may remain).</summary>
+    public bool AllConfirmed => _first == _end;
+
+    /// <summary>Takes the next batch, in order. The window owns the batch from here on.</summary>
+    /// <exception cref="InvalidOperationException">The batch does not come after what the window has: order would be lost.</exception>
+    public void Append(EncodedBatch batch, TimeSpan now)
+    {
+        var entries = batch.Entries;
+        for (var i = 0; i < entries.Length; i++)
+        {
+            ref readonly var entry = ref entries[i];
+            var last = _end > _first ? At(_end - 1).Position : ConfirmedUpTo;
+            if (entry.Position <= last)
+                throw new InvalidOperationException($"Entry {entry.Position} does not come after {last}.");
+            Push(new Item
+            {
+                Position = entry.Position,
+                Batch = batch,
+                Offset = entry.Offset,
+                Length = entry.Length,
+                PayloadLength = entry.PayloadLength,
+                Rejection = entry.Rejection,
+                TakenAt = entry.TakenAt,
+                LastOfBatch = i == entries.Length - 1,
+            });
+        }
+
+        if (entries.Length == 0)
+            batch.Release();
+        AbsorbUnsentFront(now);
+    }
+
+    /// <summary>
+    /// What to write next, if anything. A barrier follows every <see cref="WindowSettings.BarrierEntries" />
+    /// entries and <see cref="WindowSettings.BarrierBytes" /> bytes, and whatever is written while no
+    /// barrier is outstanding: so a trickle is confirmed at once, and a flood pays one barrier for hundreds.
+    /// </summary>
+    /// <param name="upTo">Nothing behind this position is written; a barrier closes what is before it. Null: no limit.</param>
+    /// <param name="now">Monotonic time.</param>
+    /// <param name="step">What to write.</param>
+    public bool TryNextWrite(EntryPosition? upTo, TimeSpan now, out WriteStep step)
+    {
+        if (_openEntries >= limits.BarrierEntries || _openBytes >= limits.BarrierBytes)
+        {
+            step = NextBarrier(now);
+            return true;
+        }
+
+        var stop = upTo is { } limit ? Math.Min(_end, IndexAfter(limit)) : _end;
+        while (_written < stop && At(_written).Length == 0)
+            _written++;
+        if (_written < stop)
+        {
+            step = NextRun(stop);
+            return true;
+        }
+
+        if (_openEntries > 0 && (_barriers.Count == 0 || upTo is not null))
+        {
+            step = NextBarrier(now);
+            return true;
+        }
+
+        step = default;
+        return false;
+    }
+
+    /// <summary>A barrier for its own sake: the keepalive of an idle stream, or the last one before a close.</summary>
+    public WriteStep NextBarrier(TimeSpan now)
+    {
+        _openEntries = 0;
+        _openBytes = 0;
+        _barriers.Enqueue(new OutstandingBarrier(++_lastBarrier, _written, now));
+        return new WriteStep(null, 0, 0, _lastBarrier);
+    }
+
+    /// <summary>Takes a returned barrier in. Barriers are cumulative: one confirms all before it.</summary>
+    public BarrierOutcome BarrierReturned(long number, TimeSpan now)
+    {
+        if (!_barriers.TryPeek(out var oldest) || number < oldest.Number || number > _lastBarrier)
+            return default;
+        var missing = -1;
+        OutstandingBarrier barrier;
+        do
+        {
+            barrier = _barriers.Dequeue();
+            missing++;
+        }
+        while (barrier.Number != number);
+
+        var takenAt = _first < barrier.UpTo ? At(_first).TakenAt : default;
+        var confirmed = Confirm(barrier.UpTo, now);
+        AbsorbUnsentFront(now);
+        return new BarrierOutcome(true, confirmed, missing, now - barrier.WrittenAt, takenAt);
+    }
+
+    /// <summary>
+    /// The prefix that may leave the journal now: confirmed, and held for long enough where the grade
+    /// asks for it. Null when there is nothing new.
+    /// </summary>
+    public Settleable? TakeSettleable(TimeSpan now)
+    {
+        List<RejectedEntry>? rejected = null;
+        long entries = 0;
+        while (_held.First is { } node)
+        {
+            var range = node.Value;
+            if (range.AnySent && grade == ConfirmGrade.Held && now - range.ConfirmedAt < hold)
+                break;
+            _held.RemoveFirst();
+            HeldEntries -= range.Entries;
+            HeldBytes -= range.Bytes;
+            SettledUpTo = range.LastPosition;
+            entries += range.Entries;
+            if (range.Rejected is { } more)
+            {
+                PendingRejections -= more.Count;
+                (rejected ??= []).AddRange(more);
+            }
+        }
+
+        return entries == 0 ? null : new Settleable(SettledUpTo, entries, rejected is null ? [] : rejected);
+    }
+
+    /// <summary>
+    /// The stream ended: outstanding barriers will never return, and what was written must be written
+    /// again. Returns the positions that were under way, in order: among them stands what made the
+    /// server hang up, if it was a stanza.
+    /// </summary>
+    public IReadOnlyList<EntryPosition> StreamLost()
+    {
+        var underWay = new List<EntryPosition>();
+        for (var i = _first; i < _written; i++)
+        {
+            ref var item = ref At(i);
+            if (item.Length == 0)
+                continue;
+            item.Attempts++;
+            underWay.Add(item.Position);
+        }
+
+        _barriers.Clear();
+        _openEntries = 0;
+        _openBytes = 0;
+        _written = _first;
+        return underWay;
+    }
+
+    /// <summary>
+    /// Throws away everything but what was handed to settlement: the entries behind
+    /// <see cref="SettledUpTo" /> come again from the journal.
+    /// </summary>
+    /// <param name="settledUpTo">Where the journal now begins, for a new owner; null keeps what is known.</param>
+    public void ForgetAll(EntryPosition? settledUpTo = null)
+    {
+        while (_first < _end)
+            DropFront();
+        _written = _first;
+        _barriers.Clear();
+        _openEntries = 0;
+        _openBytes = 0;
+        _held.Clear();
+        HeldEntries = 0;
+        HeldBytes = 0;
+        PendingRejections = 0;
+        if (settledUpTo is { } known)
+            SettledUpTo = known;
+    }
+
+    /// <summary>A new owner continues the hold of what its predecessor saw confirmed.</summary>
+    /// <exception cref="InvalidOperationException">The window is not empty.</exception>
+    public void ContinueHold(EntryPosition upTo, long entries, TimeSpan now)
+    {
+        if (_held.Count > 0 || _first != _end)
+            throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
+        _held.AddLast(new HeldRange { LastPosition = upTo, Entries = entries, ConfirmedAt = now, AnySent = true });
+        HeldEntries += entries;
+    }
+
+    /// <summary>Marks an entry that must not be sent again. True when it was found among the unwritten ones.</summary>
+    public bool Reject(EntryPosition position, Rejection rejection, TimeSpan now)
+    {
+        var index = IndexAfter(position) - 1;
+        if (index < _written || index >= _end || At(index).Position != position)
+            return false;
+        ref var item = ref At(index);
+        UnconfirmedBytes -= item.Length;
+        item.Length = 0;
+        item.Rejection = rejection;
+        AbsorbUnsentFront(now);
+        return true;
+    }
+
+    /// <summary>How often the entry at the front of the window was written to a stream that ended.</summary>
+    public int FrontAttempts => _first < _end ? At(_first).Attempts : 0;
+
+    /// <summary>The first unconfirmed position, if there is one.</summary>
+    public EntryPosition? FirstUnconfirmed => _first < _end ? At(_first).Position : null;
+
+    private WriteStep NextRun(long stop)
+    {
+        ref var head = ref At(_written);
+        var (batch, start) = (head.Batch, head.Offset);
+        var length = 0;
+        // Contiguous entries of one batch are contiguous in its bytes: one copy for all of them.
+        while (_written < stop && _openEntries < limits.BarrierEntries && _openBytes < limits.BarrierBytes)
+        {
+            ref var item = ref At(_written);
+            if (item.Length > 0)
+            {
+                if (item.Batch != batch || item.Offset != start + length)
+                    break;
+                length += item.Length;
+                _openEntries++;
+                _openBytes += item.Length;
+            }
+
+            _written++;
+        }
+
+        return new WriteStep(batch, start, length, 0);
+    }
+
+    private int Confirm(long upTo, TimeSpan now)
+    {
+        if (upTo <= _first)
+            return 0;
+        var range = new HeldRange { ConfirmedAt = now };
+        var count = 0;
+        for (; _first < upTo; count++)
+            AddFrontTo(range);
+        _held.AddLast(range);
+        return count;
+    }
+
+    /// <summary>
+    /// Entries at the front for which nothing is sent need no barrier: they belong to what is
+    /// confirmed before them, or to nothing.
+    /// </summary>
+    private void AbsorbUnsentFront(TimeSpan now)
+    {
+        while (_first < _end && At(_first).Length == 0)
+        {
+            var range = _held.Last?.Value;
+            if (range is null)
+            {
+                range = new HeldRange { ConfirmedAt = now };
+                _held.AddLast(range);
+            }
+
+            AddFrontTo(range);
+        }
+
+        if (_written < _first)
+            _written = _first;
+    }
+
+    private void AddFrontTo(HeldRange range)
+    {
+        ref var item = ref At(_first);
+        range.LastPosition = item.Position;
+        range.Entries++;
+        range.Bytes += item.PayloadLength;
+        range.AnySent |= item.Length > 0;
+        HeldEntries++;
+        HeldBytes += item.PayloadLength;
+        if (item.Rejection.Reason != RejectionReason.None)
+        {
+            (range.Rejected ??= []).Add(new RejectedEntry(
+                item.Position,
+                RejectionReasonNames.WireName(item.Rejection.Reason),
+                item.Rejection.Detail ?? "",
+                item.Rejection.Offset,
+                item.Attempts));
+            PendingRejections++;
+        }
+
+        DropFront();
+    }
+
+    private void DropFront()
+    {
+        ref var item = ref At(_first);
+        UnconfirmedPayloadBytes -= item.PayloadLength;
+        UnconfirmedBytes -= item.Length;
+        if (item.LastOfBatch)
+            item.Batch.Release();
+        item = default;
+        _first++;
+    }
+
+    private void Push(in Item item)
+    {
+        if (_end - _first == _ring.Length)
+        {
+            var larger = new Item[_ring.Length * 2];
+            for (var i = _first; i < _end; i++)
+                larger[i & (larger.Length - 1)] = _ring[i & (_ring.Length - 1)];
+            _ring = larger;
+        }
+
+        _ring[_end & (_ring.Length - 1)] = item;
+        _end++;
+        UnconfirmedPayloadBytes += item.PayloadLength;
+        UnconfirmedBytes += item.Length;
+    }
+
+    private ref Item At(long index) => ref _ring[index & (_ring.Length - 1)];
+
+    /// <summary>The index of the first entry behind a position.</summary>
+    private long IndexAfter(EntryPosition position)
+    {
+        var (low, high) = (_first, _end);
+        while (low < high)
+        {
+            var middle = low + (high - low) / 2;
+            if (At(middle).Position <= position)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low;
+    }
+}

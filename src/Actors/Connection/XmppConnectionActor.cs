@@ -1,0 +1,1151 @@
+using System.Buffers;
+using System.Security;
+using System.Text;
+using Akka.Actor;
+using Akka.Event;
+using Akka.Routing;
+using Bridge.Inbound;
+using Bridge.Outcomes;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+using Bridge.Telemetry;
+
+namespace Bridge.Connection;
+
+/// <summary>
+/// Owns the component stream to the XMPP server and supervises the writers. Releases what the writers
+/// encoded in the order of the queue, with barriers; confirms what the barriers prove; tells the
+/// puller how much it may hand over and what may be settled. Reconnects for as long as it lives.
+/// <para>
+/// Each life of the stream is one object with an incarnation number, made fresh and thrown away
+/// whole; events of an earlier life are recognised by it and dropped. What was unconfirmed when a
+/// stream ended is written again, in order; what was held is read again from the journal, unless the
+/// server is known to have lived on.
+/// </para>
+/// <para>
+/// Child of <see cref="BridgeActor" />. When it dies the socket is reset, and the parent replaces it
+/// together with the puller; nothing is lost, because the journal has everything that is not settled.
+/// </para>
+/// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "An actor's resources end in PostStop.")]
+public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
+{
+    /// <summary>From the parent: confirm what is in flight, close the stream, and say <see cref="Drained" />.</summary>
+    public sealed record Drain;
+
+    /// <summary>To the parent: the stream is closed and nothing will be written any more.</summary>
+    /// <param name="AllConfirmed">Whether everything that was handed over had been confirmed.</param>
+    public sealed record Drained(bool AllConfirmed);
+
+    /// <summary>To the parent: what the connection is doing, four times a second and at each change of state.</summary>
+    /// <param name="State">Where the stream stands.</param>
+    /// <param name="Endpoint">The endpoint in use.</param>
+    /// <param name="LastStreamError">The last stream error's words.</param>
+    /// <param name="LastReconnectCause">Why the last stream ended.</param>
+    /// <param name="UnconfirmedEntries">Entries in the window.</param>
+    /// <param name="UnconfirmedBytes">Their bytes.</param>
+    /// <param name="HeldEntries">Entries confirmed and held.</param>
+    /// <param name="WindowLimit">Entries that may be in the window now.</param>
+    /// <param name="LastBarrierRoundTrip">The last round trip, if there was one.</param>
+    /// <param name="LastProgressAt">When a barrier last returned.</param>
+    public sealed record Observed(
+        ConnectionState State,
+        string? Endpoint,
+        string? LastStreamError,
+        ReconnectCause? LastReconnectCause,
+        int UnconfirmedEntries,
+        long UnconfirmedBytes,
+        long HeldEntries,
+        int WindowLimit,
+        TimeSpan? LastBarrierRoundTrip,
+        DateTimeOffset? LastProgressAt);
+
+    private sealed record Dialed(int Incarnation, IComponentLink Link);
+
+    private sealed record DialFailed(int Incarnation, Exception Cause);
+
+    private sealed record FromLink(int Incarnation, InboundBatch Batch);
+
+    private sealed record LinkEnded(int Incarnation, SocketEnd End, string? Words);
+
+    private sealed record LinkClosed(int Incarnation);
+
+    private sealed record DeadlinePassed(int Incarnation, ReconnectCause Cause);
+
+    private sealed record UptimeUnknown(int Incarnation);
+
+    private sealed record ResumeDelayOver(int Incarnation);
+
+    private sealed record ControlPhaseOver(int Incarnation);
+
+    private sealed record EncodeAgain(StanzaWriterActor.EncodeBatch Batch);
+
+    private sealed record DialNow
+    {
+        public static readonly DialNow Instance = new();
+    }
+
+    private sealed record Tick
+    {
+        public static readonly Tick Instance = new();
+    }
+
+    private sealed record Observe
+    {
+        public static readonly Observe Instance = new();
+    }
+
+    private sealed record DrainDeadline
+    {
+        public static readonly DrainDeadline Instance = new();
+    }
+
+    /// <summary>One life of the stream.</summary>
+    private sealed class StreamLife(int incarnation, XmppEndpoint endpoint, BarrierIdentity barrier)
+    {
+        public int Incarnation { get; } = incarnation;
+
+        public XmppEndpoint Endpoint { get; } = endpoint;
+
+        public BarrierIdentity Barrier { get; } = barrier;
+
+        public string UptimeId { get; } = "u-" + Guid.NewGuid().ToString("N");
+
+        public IComponentLink? Link { get; set; }
+
+        public TimeSpan? EstablishedAt { get; set; }
+
+        public ServerUptime? Uptime { get; set; }
+
+        public bool UptimeSettled { get; set; }
+
+        public bool Resumed { get; set; }
+
+        public bool ResumeDelayed { get; set; }
+
+        public StreamError? Error { get; set; }
+
+        public int BarriersReturned { get; set; }
+
+        public TimeSpan LastBarrierWrittenAt { get; set; }
+
+        public TimeSpan LastProgressAt { get; set; }
+
+        public long LastAcknowledgedBytes { get; set; }
+
+        public long CountedBytesSent { get; set; }
+
+        public long CountedBytesRead { get; set; }
+    }
+
+    /// <summary>Carries what the socket's loops read into the mailbox, with the life it belongs to.</summary>
+    private sealed class Mailbox(IActorRef connection, int incarnation) : IInboundSink
+    {
+        public void Post(InboundBatch batch) => connection.Tell(new FromLink(incarnation, batch));
+
+        public void Ended(SocketEnd end, string? detail) => connection.Tell(new LinkEnded(incarnation, end, detail));
+    }
+
+    // Marks and holds are looked at ten times a second.
+    private static readonly TimeSpan TickEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ObserveEvery = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan UptimePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WriterStormDelay = TimeSpan.FromMilliseconds(100);
+    private const int WriterFailuresPerSecond = 64;
+    private const int OwnIdsRemembered = 200_000;
+
+    private readonly BridgeSettings _settings;
+    private readonly XmppSettings _xmpp;
+    private readonly IComponentDialer _dialer;
+    private readonly LeaseDeadline _lease;
+    private readonly IActorRef _publisher;
+    private readonly BridgeMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly long _origin;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly IActorRef _writers;
+    private readonly CancellationTokenSource _stopped = new();
+
+    private readonly DeliveryWindow _window;
+    private readonly OrderedRelease _release = new();
+    private readonly RoundTripControl _control;
+    private readonly ReconnectPolicy _reconnect;
+    private readonly KnownIds _ids = new(OwnIdsRemembered);
+    private readonly Dictionary<EntryPosition, Rejection> _convicted = [];
+
+    private ConnectionState _state = ConnectionState.Connecting;
+    private StreamLife _life;
+    private int _incarnation;
+
+    // What earlier lives left behind, for the next one to decide with.
+    private ServerUptime? _uptimeBefore;
+    private bool _lastEndProvedLife;
+    private string? _lastStreamError;
+    private ReconnectCause? _lastCause;
+    private bool _everEstablished;
+    private TimeSpan? _lastRoundTrip;
+    private DateTimeOffset? _lastProgressAt;
+    private Bisection? _bisection;
+    private bool _impatienceLogged;
+    private EntryPosition? _silentAt;
+    private int _silentEnds;
+
+    private IActorRef? _puller;
+    private Recovery? _recovered;
+    private bool _flowStarted;
+    private int _flow;
+    private long _releasedBytes;
+    private RedisPullerActor.WindowMoved? _lastTold;
+    private EntryPosition _markTold;
+
+    private int _writerFailures;
+    private TimeSpan _writerFailuresSince;
+    private string? _lastWriterFailure;
+
+    private bool _draining;
+    private bool _drainExpired;
+    private RedisPullerActor.TakingStopped? _takingStopped;
+
+    /// <summary>Use <see cref="Props" />.</summary>
+    public XmppConnectionActor(
+        BridgeSettings settings,
+        IComponentDialer dialer,
+        IStanzaEncoder encoder,
+        LeaseDeadline lease,
+        IActorRef publisher,
+        BridgeMetrics metrics,
+        TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(time);
+        _settings = settings;
+        _xmpp = settings.Xmpp;
+        _dialer = dialer;
+        _lease = lease;
+        _publisher = publisher;
+        _metrics = metrics;
+        _time = time;
+        _origin = time.GetTimestamp();
+        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold);
+        _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
+        _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
+        _life = new StreamLife(0, _xmpp.Endpoints[0], new BarrierIdentity(_xmpp.Domain));
+
+        // A pool's own strategy would escalate to us and restart every writer for the fault of one.
+        var oneWriter = new OneForOneStrategy(
+            cause =>
+            {
+                metrics.Restarted(BridgeActorKind.Writer);
+                return Directive.Restart;
+            },
+            loggingEnabled: false);
+        _writers = Context.ActorOf(
+            new RoundRobinPool(settings.Writers).WithSupervisorStrategy(oneWriter)
+                .Props(StanzaWriterActor.Props(encoder, Self, time)),
+            "writers");
+        Connecting();
+    }
+
+    /// <inheritdoc />
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private TimeSpan Now => _time.GetElapsedTime(_origin);
+
+    private IComponentLink Link => _life.Link!;
+
+    private bool UptimeMayBeAsked =>
+        _settings.Confirm.TrustUptime == UptimeTrust.Auto && _xmpp.ServerDomain is not null;
+
+    private bool IsBisecting => _bisection is { Over: false };
+
+    /// <summary>A connection for one generation of the bridge.</summary>
+    /// <param name="settings">The bridge.</param>
+    /// <param name="dialer">Opens streams.</param>
+    /// <param name="encoder">Shared by the writers; keeps no state.</param>
+    /// <param name="lease">Checked before each socket write.</param>
+    /// <param name="publisher">Gets the bounces.</param>
+    /// <param name="metrics">Where it counts.</param>
+    /// <param name="time">The clock.</param>
+    public static Props Props(
+        BridgeSettings settings,
+        IComponentDialer dialer,
+        IStanzaEncoder encoder,
+        LeaseDeadline lease,
+        IActorRef publisher,
+        BridgeMetrics metrics,
+        TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, publisher, metrics, time));
+
+    // Expecting the dialer's answer, which has its own deadline.
+    private void Connecting()
+    {
+        ReceiveAlways();
+        Receive<Dialed>(message => message.Incarnation == _life.Incarnation, message =>
+        {
+            _life.Link = message.Link;
+            Link.Start(new StanzaReader(_xmpp.MaxInboundStanzaBytes), _life.Barrier, new Mailbox(Self, _life.Incarnation));
+            Link.Output.Write(Handshake.StreamHeader(_xmpp.Domain));
+            Link.Flush();
+            Enter(ConnectionState.AwaitingStreamHeader, AwaitingStreamHeader, _xmpp.HeaderTimeout, ReconnectCause.HeaderTimeout);
+        });
+        Receive<DialFailed>(message => message.Incarnation == _life.Incarnation, message =>
+        {
+            var cause = message.Cause is ConnectFaultException { Fault: var fault }
+                ? fault switch
+                {
+                    ConnectFault.TimedOut => ReconnectCause.ConnectTimeout,
+                    ConnectFault.TlsFailed or ConnectFault.CertificateRejected or ConnectFault.CaFileUnusable => ReconnectCause.TlsFailed,
+                    _ => ReconnectCause.ConnectFailed,
+                }
+                : throw new InvalidOperationException("A dial failed for no named reason.", message.Cause);
+            EndLife(cause, message.Cause.Message);
+        });
+    }
+
+    // Expecting the server's stream header. A frozen server accepts TCP and says nothing, hence the deadline.
+    private void AwaitingStreamHeader()
+    {
+        ReceiveAlways();
+        ReceiveFromLink(@event =>
+        {
+            switch (@event)
+            {
+                case StreamOpened { Header.Id: { Length: > 0 } id }:
+                    Link.Output.Write(Handshake.Proof(id, _xmpp.Secret));
+                    Link.Flush();
+                    Enter(ConnectionState.AwaitingHandshake, AwaitingHandshake, _xmpp.HandshakeTimeout, ReconnectCause.HandshakeTimeout);
+                    break;
+                case StreamOpened:
+                    // Prosody names an unknown host in a header with an empty id; the error follows.
+                    break;
+                default:
+                    OnStreamLevel(@event);
+                    break;
+            }
+        });
+    }
+
+    // Expecting the server's <handshake/> or a stream error (XEP-0114 §3).
+    private void AwaitingHandshake()
+    {
+        ReceiveAlways();
+        ReceiveFromLink(@event =>
+        {
+            if (@event is HandshakeAccepted)
+                OnEstablished();
+            else
+                OnStreamLevel(@event);
+        });
+    }
+
+    // The stream carries entries. Expecting barriers back, in order, and progress at all times.
+    private void Established()
+    {
+        ReceiveAlways();
+        ReceiveFromLink(OnEventWhileEstablished);
+        Receive<Tick>(_ => OnTick());
+        Receive<UptimeUnknown>(message => message.Incarnation == _life.Incarnation, _ =>
+        {
+            _life.UptimeSettled = true;
+            TryResume();
+        });
+        Receive<ResumeDelayOver>(message => message.Incarnation == _life.Incarnation, _ =>
+        {
+            _life.ResumeDelayed = false;
+            TryResume();
+        });
+        Receive<ControlPhaseOver>(message => message.Incarnation == _life.Incarnation, _ => WriteOut());
+    }
+
+    // Nothing is written any more; expecting the server's end of the stream, or the close's own deadline.
+    private void Closing()
+    {
+        Receive<LinkClosed>(message => message.Incarnation == _life.Incarnation, _ => FinishDrain());
+        Receive<FromLink>(message =>
+        {
+            if (message.Incarnation == _life.Incarnation)
+                Link.Consumed(message.Batch);
+        });
+        Receive<StanzaWriterActor.BatchEncoded>(message => message.Batch.Release());
+        Receive<Observe>(_ => TellParent());
+        ReceiveAny(_ => { });
+    }
+
+    // Expecting the end of a delay; demand is still told and what the writers encode is buffered, up to the window.
+    private void WaitingToReconnect()
+    {
+        ReceiveAlways();
+        Receive<DialNow>(_ => Dial());
+    }
+
+    private void Gone() => ReceiveAny(message =>
+    {
+        if (message is StanzaWriterActor.BatchEncoded encoded)
+            encoded.Batch.Release();
+    });
+
+    /// <summary>What means the same in every state.</summary>
+    private void ReceiveAlways()
+    {
+        Receive<StanzaWriterActor.BatchEncoded>(message => OnBatchEncoded(message.Batch));
+        Receive<StanzaWriterActor.EncodingFailed>(OnEncodingFailed);
+        Receive<EncodeAgain>(message => _writers.Tell(message.Batch));
+        Receive<RedisPullerActor.JournalRecovered>(message =>
+        {
+            _puller = Sender;
+            _recovered = message.Recovery;
+            TryResume();
+        });
+        Receive<RedisPullerActor.TakingStopped>(message =>
+        {
+            _takingStopped = message;
+            TryFinishDrain();
+        });
+        Receive<Drain>(_ =>
+        {
+            _draining = true;
+            Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout);
+            TryFinishDrain();
+        });
+        Receive<DrainDeadline>(_ =>
+        {
+            _drainExpired = true;
+            TryFinishDrain();
+        });
+        Receive<Observe>(_ => TellParent());
+        Receive<DeadlinePassed>(message => message.Incarnation == _life.Incarnation, message => EndLife(message.Cause, "no answer in time"));
+        // Late events of an earlier life, or of a state that is over.
+        Receive<DeadlinePassed>(_ => { });
+        Receive<UptimeUnknown>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<ResumeDelayOver>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<ControlPhaseOver>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<Dialed>(message => message.Incarnation != _life.Incarnation, message => message.Link.ResetNow());
+        Receive<DialFailed>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<FromLink>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<LinkEnded>(message => message.Incarnation != _life.Incarnation, _ => { });
+        Receive<LinkClosed>(_ => { });
+    }
+
+    private void ReceiveFromLink(Action<InboundEvent> handle)
+    {
+        Receive<FromLink>(message => message.Incarnation == _life.Incarnation, message =>
+        {
+            var life = _life;
+            foreach (var @event in message.Batch.Events)
+            {
+                // An event may end the life, and the rest of the batch with it.
+                if (!ReferenceEquals(life, _life) || _state == ConnectionState.Draining)
+                    break;
+                handle(@event);
+            }
+
+            life.Link!.Consumed(message.Batch);
+            if (ReferenceEquals(life, _life))
+                WriteOut();
+        });
+        Receive<LinkEnded>(message => message.Incarnation == _life.Incarnation, OnLinkEnded);
+    }
+
+    private void Dial()
+    {
+        var endpoint = _xmpp.Endpoints[_reconnect.Endpoint];
+        var life = new StreamLife(++_incarnation, endpoint, new BarrierIdentity(_xmpp.Domain));
+        _life = life;
+        SetState(ConnectionState.Connecting);
+        Become(Connecting);
+        _dialer.DialAsync(endpoint, _xmpp, _lease, _stopped.Token)
+            .PipeTo(Self, Self, link => new Dialed(life.Incarnation, link), cause => new DialFailed(life.Incarnation, cause));
+    }
+
+    private void Enter(ConnectionState state, Action behaviour, TimeSpan deadline, ReconnectCause cause)
+    {
+        SetState(state);
+        Become(behaviour);
+        Timers.StartSingleTimer(nameof(DeadlinePassed), new DeadlinePassed(_life.Incarnation, cause), deadline);
+    }
+
+    private void OnEstablished()
+    {
+        Timers.Cancel(nameof(DeadlinePassed));
+        var life = _life;
+        life.EstablishedAt = life.LastProgressAt = life.LastBarrierWrittenAt = Now;
+        _log.Info("Bridge {Bridge} is connected to {Endpoint} as {Domain}", _settings.Name, life.Endpoint, _xmpp.Domain);
+        SetState(ConnectionState.Established);
+        Become(Established);
+        Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TickEvery);
+        if (_xmpp.ResumeDelay > TimeSpan.Zero && _everEstablished)
+        {
+            life.ResumeDelayed = true;
+            Timers.StartSingleTimer(nameof(ResumeDelayOver), new ResumeDelayOver(life.Incarnation), _xmpp.ResumeDelay);
+        }
+
+        _everEstablished = true;
+        if (UptimeMayBeAsked)
+        {
+            Link.Output.Write(Encoding.UTF8.GetBytes(
+                $"<iq type='get' id='{life.UptimeId}' from='{_xmpp.Domain}' to='{_xmpp.ServerDomain}'><query xmlns='jabber:iq:last'/></iq>"));
+            Timers.StartSingleTimer(nameof(UptimeUnknown), new UptimeUnknown(life.Incarnation), UptimePatience);
+        }
+        else
+            life.UptimeSettled = true;
+
+        // The first barrier shows at once whether they come back, and opens a bisection's control phase.
+        WriteBarrier();
+        TryResume();
+    }
+
+    /// <summary>Begins to write once all that decides where to begin is known.</summary>
+    private void TryResume()
+    {
+        if (_state != ConnectionState.Established || _life.Resumed || _life.ResumeDelayed)
+            return;
+        if (!_flowStarted)
+        {
+            if (_recovered is not { } recovery)
+                return;
+            // Only a mark that names a server start can be contradicted by the server's answer.
+            if (recovery is { Count: > 0, Mark.ServerStart: not 0 } && !_life.UptimeSettled)
+                return;
+            _life.Resumed = true;
+            StartFirstFlow(recovery);
+        }
+        else
+        {
+            var held = _window.OldestHeldAt;
+            if (held is not null && !_lastEndProvedLife && !_life.UptimeSettled)
+                return;
+            _life.Resumed = true;
+            if (held is { } oldest && !_lastEndProvedLife && !ServerUptime.LivedOn(_uptimeBefore, _life.Uptime, oldest))
+            {
+                _log.Info(
+                    "Bridge {Bridge} sends {Held} held entries again: the server is not known to have lived on",
+                    _settings.Name, _window.HeldEntries);
+                _metrics.Resent(_window.HeldEntries);
+                _window.ForgetAll();
+                // The mark goes back as well: a successor must not trust what this server may have forgotten.
+                _puller!.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
+                StartFlow(_window.SettledUpTo);
+            }
+        }
+
+        _uptimeBefore = _life.Uptime;
+        WriteOut();
+        Settle();
+        TryFinishDrain();
+    }
+
+    private void StartFirstFlow(Recovery recovery)
+    {
+        _flowStarted = true;
+        var after = EntryPosition.Zero;
+        if (recovery.Count > 0)
+        {
+            after = Before(recovery.First);
+            _window.ForgetAll(after);
+            if (recovery.Mark is { } mark && mark.Position >= recovery.First)
+            {
+                if (ServerUptime.IsKnownRestart(mark.ServerStart, _life.Uptime))
+                {
+                    _log.Info("Bridge {Bridge} sends what was held again: the server was restarted since", _settings.Name);
+                    _metrics.Resent(recovery.Count);
+                }
+                else
+                {
+                    // The predecessor saw these confirmed: the hold is continued, not begun again with a re-send.
+                    after = mark.Position < recovery.Last ? mark.Position : recovery.Last;
+                    var held = recovery.First.High == 0 && after.High == 0
+                        ? (long)(after.Low - recovery.First.Low) + 1
+                        : Math.Min(recovery.Count, 1);
+                    _window.ContinueHold(after, held, Now);
+                }
+            }
+        }
+        else if (recovery.Mark is { } settled)
+        {
+            after = settled.Position;
+            _window.ForgetAll(after);
+        }
+
+        _markTold = _window.ConfirmedUpTo;
+        StartFlow(after);
+    }
+
+    private void StartFlow(EntryPosition after)
+    {
+        _flow++;
+        _release.Restart();
+        _releasedBytes = 0;
+        _lastTold = null;
+        _puller!.Tell(new RedisPullerActor.StartFlow(_flow, after, _writers));
+        TellWindow();
+    }
+
+    private void OnEventWhileEstablished(InboundEvent @event)
+    {
+        switch (@event)
+        {
+            case BarrierReturned barrier:
+                OnBarrierReturned(barrier.Number);
+                break;
+            case StanzaBounced bounced:
+                OnBounced(bounced);
+                break;
+            case StanzaReceived { Kind: StanzaKind.Iq } iq:
+                OnIq(iq);
+                break;
+            case StanzaReceived received:
+                _metrics.Received(received.Kind == StanzaKind.Presence ? InboundKind.Presence : InboundKind.Message);
+                break;
+            case StanzaSkipped:
+                _metrics.Received(InboundKind.Skipped);
+                break;
+            default:
+                OnStreamLevel(@event);
+                break;
+        }
+    }
+
+    private void OnStreamLevel(InboundEvent @event)
+    {
+        switch (@event)
+        {
+            case StreamFailed { Error: var error }:
+                // The end of the stream follows; a server that does not send it is not waited for.
+                _life.Error = error;
+                EndLife(CauseOf(error), error.Text is { Length: > 0 } text ? $"{StreamError.WireName(error.Condition)}: {text}" : StreamError.WireName(error.Condition));
+                break;
+            case StreamMalformed { Reason: var reason }:
+                EndLife(ReconnectCause.ProtocolViolation, reason);
+                break;
+            case StreamClosed:
+                EndLife(ReconnectCause.StreamEnded, "the server closed the stream");
+                break;
+            default:
+                // A stanza before the handshake was answered: nothing that a server does.
+                EndLife(ReconnectCause.ProtocolViolation, $"unexpected {@event.GetType().Name} while {_state}");
+                break;
+        }
+    }
+
+    private void OnLinkEnded(LinkEnded ended) => EndLife(
+        ended.End switch
+        {
+            SocketEnd.RemoteClosed => ReconnectCause.StreamEnded,
+            SocketEnd.LeaseExpired => ReconnectCause.LeaseLost,
+            SocketEnd.Malformed => ReconnectCause.ProtocolViolation,
+            _ => ReconnectCause.SocketFailed,
+        },
+        ended.Words ?? ended.End.ToString());
+
+    private void OnBarrierReturned(long number)
+    {
+        var full = _window.UnconfirmedEntries >= _control.Entries;
+        var outcome = _window.BarrierReturned(number, Now);
+        if (!outcome.Expected)
+        {
+            _metrics.BarrierUnexpected();
+            return;
+        }
+
+        _life.BarriersReturned++;
+        _life.LastProgressAt = Now;
+        _lastRoundTrip = outcome.RoundTrip;
+        _lastProgressAt = _time.GetUtcNow();
+        _metrics.BarrierReturned(outcome.RoundTrip);
+        _control.Measured(outcome.RoundTrip, full);
+        if (outcome.Missing > 0)
+        {
+            _metrics.BarriersMissing(outcome.Missing);
+            _log.Warning(
+                "{Missing} barriers of {Domain} did not come back to us: a second connection holds the same component",
+                outcome.Missing, _xmpp.Domain);
+        }
+
+        if (outcome.ConfirmedEntries > 0)
+        {
+            _metrics.Confirmed(outcome.ConfirmedEntries, _time.GetUtcNow() - outcome.OldestTakenAt);
+            _silentAt = null;
+            _bisection?.Confirmed(_window.ConfirmedUpTo);
+            if (_bisection is { Over: true })
+            {
+                _log.Info("Bridge {Bridge}: the search for what made the server hang up ended without a verdict", _settings.Name);
+                _bisection = null;
+            }
+        }
+
+        Settle();
+        TellWindow();
+        TryFinishDrain();
+    }
+
+    private void OnIq(StanzaReceived iq)
+    {
+        if (iq.Type is "get" or "set")
+        {
+            if (iq.From == _xmpp.Domain && iq.To == _xmpp.Domain)
+            {
+                // A barrier of an earlier life, or a forged one: never answered, and confirms nothing.
+                _metrics.BarrierUnexpected();
+                return;
+            }
+
+            _metrics.Received(InboundKind.Iq);
+            // RFC 6120 §8.2.3: a request must be answered, if only with an error.
+            Link.Output.Write(Encoding.UTF8.GetBytes(
+                $"<iq type='error' id='{Escape(iq.Id)}' from='{Escape(iq.To ?? _xmpp.Domain)}' to='{Escape(iq.From)}'>"
+                + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+        }
+        else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
+            OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
+        else
+            _metrics.Received(InboundKind.Iq);
+    }
+
+    private void OnUptimeTold(TimeSpan? uptime)
+    {
+        if (_life.UptimeSettled)
+            return;
+        Timers.Cancel(nameof(UptimeUnknown));
+        if (uptime is { } runsFor)
+            _life.Uptime = new ServerUptime(
+                Now - runsFor,
+                (_time.GetUtcNow() - runsFor).ToUnixTimeMilliseconds(),
+                _xmpp.Endpoints.Length == 1 && Link.SingleAddress);
+        _life.UptimeSettled = true;
+        if (_life.Resumed)
+            _uptimeBefore = _life.Uptime;
+        TryResume();
+    }
+
+    private void OnBounced(StanzaBounced bounced)
+    {
+        if (bounced.Id == _life.UptimeId)
+        {
+            OnUptimeTold(null);
+            return;
+        }
+
+        if (bounced.Id is not { Length: > 0 } id || bounced.From is not { } from || !_ids.Knows(Encoding.UTF8.GetBytes(id)))
+        {
+            _metrics.Received(bounced.Kind switch
+            {
+                StanzaKind.Iq => InboundKind.Iq,
+                StanzaKind.Presence => InboundKind.Presence,
+                _ => InboundKind.Message,
+            });
+            return;
+        }
+
+        _metrics.Bounced(bounced.Error.Type, bounced.Error.Condition);
+        // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
+        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", id, bounced.Error.Type, bounced.Error.Condition);
+        _publisher.Tell(new InboundPublisherActor.Publish([new Bounce(bounced.Kind, id, from, bounced.Error)]));
+    }
+
+    private static string Escape(string? text) => SecurityElement.Escape(text) ?? "";
+
+    private void OnBatchEncoded(EncodedBatch batch)
+    {
+        if (batch.Flow != _flow)
+        {
+            batch.Release();
+            return;
+        }
+
+        _release.Offer(batch);
+        while (_release.TryTake(out var next))
+        {
+            foreach (ref readonly var entry in next.Entries)
+            {
+                _releasedBytes += entry.PayloadLength;
+                _ids.Remember(entry.OwnIdHash);
+                if (entry.IsRejected)
+                    _metrics.Rejected(entry.Rejection.Reason);
+            }
+
+            _window.Append(next, Now);
+        }
+
+        ApplyConvictions();
+        WriteOut();
+        Settle();
+        TellWindow();
+        TryFinishDrain();
+    }
+
+    private void OnEncodingFailed(StanzaWriterActor.EncodingFailed message)
+    {
+        var batch = message.Batch;
+        if (batch.Flow != _flow)
+            return;
+        var words = $"{message.Cause.GetType().Name}: {message.Cause.Message}";
+        if (words != _lastWriterFailure)
+            _log.Error(message.Cause, "Bridge {Bridge}: a stanza writer failed and was restarted; its batch is encoded again in halves", _settings.Name);
+        _lastWriterFailure = words;
+
+        if (batch.Entries.Count == 1)
+        {
+            var entry = batch.Entries[0];
+            var rejection = new Rejection(RejectionReason.WriterFailed, -1, words);
+            OnBatchEncoded(new EncodedBatch(
+                batch.Flow,
+                batch.FirstOrdinal,
+                [new EncodedEntry(entry.Position, 0, 0, entry.Payload.Length, rejection, 0, entry.TakenAt)],
+                ArrayPool<byte>.Shared.Rent(1)));
+            return;
+        }
+
+        var half = batch.Entries.Count / 2;
+        EncodeLater(batch with { Entries = batch.Entries[..half] });
+        EncodeLater(new StanzaWriterActor.EncodeBatch(batch.Flow, batch.FirstOrdinal + half, batch.Entries[half..]));
+    }
+
+    /// <summary>Encodes again at once, or, when writers fail by the dozen, a little later: a storm of restarts must not eat a core.</summary>
+    private void EncodeLater(StanzaWriterActor.EncodeBatch batch)
+    {
+        if (Now - _writerFailuresSince > TimeSpan.FromSeconds(1))
+            (_writerFailures, _writerFailuresSince) = (0, Now);
+        if (++_writerFailures <= WriterFailuresPerSecond)
+            _writers.Tell(batch);
+        else
+            Timers.StartSingleTimer((nameof(EncodeAgain), batch.FirstOrdinal), new EncodeAgain(batch), WriterStormDelay);
+    }
+
+    /// <summary>Puts everything on the stream that may go there now.</summary>
+    private void WriteOut()
+    {
+        if (!_life.Resumed || _state != ConnectionState.Established)
+            return;
+        var now = Now;
+        EntryPosition? upTo = null;
+        if (_bisection is { Over: false } bisection)
+        {
+            // Before the first barrier of this life came back, nothing of the group under test is sent.
+            var lives = _life.BarriersReturned > 0 ? now - _life.EstablishedAt!.Value : TimeSpan.MinValue;
+            upTo = bisection.WriteUpTo(_window.ConfirmedUpTo, lives);
+            if (bisection.ControlFor > lives && lives >= TimeSpan.Zero)
+                Timers.StartSingleTimer(nameof(ControlPhaseOver), new ControlPhaseOver(_life.Incarnation), bisection.ControlFor - lives + TimeSpan.FromMilliseconds(5));
+        }
+
+        var wasIdle = _window.OutstandingBarriers == 0;
+        var output = Link.Output;
+        long barriers = 0;
+        while (_window.TryNextWrite(upTo, now, out var step))
+        {
+            if (step.Batch is null)
+            {
+                _life.Barrier.Write(output, step.Barrier);
+                barriers++;
+            }
+            else
+                output.Write(step.Batch.Bytes(step.Offset, step.Length));
+        }
+
+        if (barriers > 0)
+        {
+            _life.LastBarrierWrittenAt = now;
+            _metrics.BarriersSent(barriers);
+            // Progress is awaited from the moment on at which something is.
+            if (wasIdle)
+                _life.LastProgressAt = now;
+        }
+
+        Link.Flush();
+    }
+
+    private void WriteBarrier()
+    {
+        if (_window.OutstandingBarriers == 0)
+            _life.LastProgressAt = Now;
+        _life.Barrier.Write(Link.Output, _window.NextBarrier(Now).Barrier);
+        _life.LastBarrierWrittenAt = Now;
+        _metrics.BarriersSent(1);
+        Link.Flush();
+    }
+
+    private void OnTick()
+    {
+        Settle();
+        TellMark();
+        TellWindow();
+        CheckProgress();
+    }
+
+    private void CheckProgress()
+    {
+        var now = Now;
+        // What left the kernel's send queue has reached the peer's kernel: a slow link is alive.
+        var acknowledged = Link.BytesWritten - Math.Max(0, Link.KernelSendQueue());
+        if (acknowledged != _life.LastAcknowledgedBytes)
+        {
+            _life.LastAcknowledgedBytes = acknowledged;
+            _life.LastProgressAt = now;
+        }
+
+        if (_window.OldestBarrierAt is { } oldest)
+        {
+            // A barrier that waits behind a shrinking send queue is late, not lost; but not for ever.
+            if (now - _life.LastProgressAt >= _xmpp.ProgressTimeout || now - oldest >= _xmpp.BarrierTimeout)
+                EndLife(ReconnectCause.NoProgress, $"no barrier came back for {(now - oldest).TotalSeconds:F1} s");
+        }
+        else if (now - _life.LastBarrierWrittenAt >= _xmpp.IdleBarrier)
+            WriteBarrier();
+    }
+
+    private void Settle()
+    {
+        // Held entries settle while the stream lives on: a stream that is down proves nothing.
+        if (_puller is null || _state != ConnectionState.Established || !_life.Resumed
+            || _window.TakeSettleable(Now) is not { } settleable)
+            return;
+        if (_convicted.Count > 0)
+            foreach (var rejected in settleable.Rejected)
+                _convicted.Remove(rejected.Position);
+        _puller.Tell(new RedisPullerActor.Settle(new Settlement(settleable.UpTo, settleable.Rejected, Mark())));
+        TellWindow();
+    }
+
+    private void TellMark()
+    {
+        if (_window.ConfirmedUpTo > _markTold && _puller is { } puller && _flowStarted)
+            puller.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
+    }
+
+    private ConfirmedMark Mark()
+    {
+        _markTold = _window.ConfirmedUpTo;
+        return new ConfirmedMark(_markTold, _life.Endpoint.ToString(), _life.Uptime?.StartedAtUnix ?? 0, default);
+    }
+
+    private void TellWindow()
+    {
+        if (!_flowStarted || _puller is null)
+            return;
+        var limit = _window.HeldIsFull ? 0 : _control.Entries;
+        var grown = Math.Max(0, _window.UnconfirmedBytes - _window.UnconfirmedPayloadBytes);
+        var moved = new RedisPullerActor.WindowMoved(
+            _flow,
+            _release.ReleasedEntries - _window.UnconfirmedEntries,
+            _releasedBytes - _window.UnconfirmedPayloadBytes,
+            limit,
+            Math.Max(1, (long)(_settings.Window.UnconfirmedBytes * _control.Share) - grown));
+        if (moved == _lastTold)
+            return;
+        _lastTold = moved;
+        _puller.Tell(moved);
+    }
+
+    /// <summary>Ends this life of the stream, draws its lessons, and plans the next one.</summary>
+    private void EndLife(ReconnectCause cause, string words)
+    {
+        var life = _life;
+        Timers.Cancel(nameof(Tick));
+        Timers.Cancel(nameof(DeadlinePassed));
+        Timers.Cancel(nameof(UptimeUnknown));
+        Timers.Cancel(nameof(ResumeDelayOver));
+        Timers.Cancel(nameof(ControlPhaseOver));
+        life.Link?.ResetNow();
+        CountBytes(life);
+        TimeSpan? lived = life.EstablishedAt is { } since ? Now - since : null;
+        _lastCause = cause;
+        if (life.Error is not null)
+            _lastStreamError = words;
+        _metrics.Reconnecting(cause);
+
+        // An error that names a stanza's fault is the word of a server that lives and has worked off
+        // everything before that stanza; a refused connection afterwards would take that back.
+        _lastEndProvedLife = lived is not null
+            ? cause == ReconnectCause.StanzaFault
+            : _lastEndProvedLife && cause == ReconnectCause.Conflict;
+
+        if (lived is not null)
+            LearnFromEnd(cause, words, lived.Value);
+        if (_draining && (cause == ReconnectCause.LeaseLost || _drainExpired))
+        {
+            FinishDrain();
+            return;
+        }
+
+        var bisecting = IsBisecting && _bisection!.IsPatient(Now);
+        if (IsBisecting && !bisecting && !_impatienceLogged)
+        {
+            _impatienceLogged = true;
+            _log.Error(
+                "Bridge {Bridge}: no verdict within {Patience} on what makes the server hang up; {Suspects} entries are suspected, the search goes on slowly",
+                _settings.Name, Bisection.Patience, _bisection!.Suspects);
+        }
+
+        var delay = _reconnect.Next(cause, lived, bisecting, Now, Random.Shared.NextDouble());
+        LogEnd(cause, words, delay);
+        SetState(ConnectionState.WaitingToReconnect);
+        // A fresh life: whatever still comes from the old one is recognised by its number.
+        _life = new StreamLife(++_incarnation, life.Endpoint, life.Barrier);
+        Become(WaitingToReconnect);
+        Timers.StartSingleTimer(nameof(DialNow), DialNow.Instance, delay);
+    }
+
+    private void LearnFromEnd(ReconnectCause cause, string words, TimeSpan lived)
+    {
+        var kind = cause switch
+        {
+            ReconnectCause.StanzaFault => StreamEndKind.StanzaFault,
+            ReconnectCause.StreamEnded or ReconnectCause.SocketFailed => StreamEndKind.Silent,
+            _ => StreamEndKind.Unrelated,
+        };
+        var underWayFor = _window.OldestBarrierAt is { } oldest ? Now - oldest : lived;
+        var underWay = _window.StreamLost();
+        _metrics.Resent(underWay.Count);
+
+        if (_bisection is { Over: false } bisection)
+        {
+            var tested = underWay.Count > 0 && underWay[^1] >= bisection.Suspect;
+            if (bisection.StreamEnded(kind, tested, lived) is { } convicted)
+                Convict(convicted, kind == StreamEndKind.StanzaFault ? words : "the server hung up on it without a word, each time");
+            return;
+        }
+
+        if (underWay.Count == 0 || kind == StreamEndKind.Unrelated)
+            return;
+        if (kind == StreamEndKind.Silent)
+        {
+            _silentEnds = _silentAt == underWay[0] ? _silentEnds + 1 : 1;
+            _silentAt = underWay[0];
+            if (_silentEnds < Bisection.SilentEndsToBegin)
+                return;
+        }
+
+        _silentAt = null;
+        _impatienceLogged = false;
+        _bisection = new Bisection(underWay, _window.ConfirmedUpTo, underWayFor, Now);
+        _log.Warning(
+            "Bridge {Bridge}: the server hung up ({Words}); searching {Suspects} entries for the one that made it",
+            _settings.Name, words, underWay.Count);
+    }
+
+    private void Convict(EntryPosition position, string words)
+    {
+        _bisection = null;
+        _log.Warning("Bridge {Bridge}: entry {Position} makes the server hang up and is dead-lettered: {Words}", _settings.Name, position, words);
+        _metrics.Rejected(RejectionReason.Convicted);
+        _convicted[position] = new Rejection(RejectionReason.Convicted, -1, words);
+        ApplyConvictions();
+    }
+
+    private void ApplyConvictions()
+    {
+        foreach (var (position, rejection) in _convicted)
+            _window.Reject(position, rejection, Now);
+    }
+
+    private void LogEnd(ReconnectCause cause, string words, TimeSpan delay)
+    {
+        if (_life.Error is { Class: StreamErrorClass.Refused } refused)
+            _log.Error("{Endpoint} refuses {Domain}: {Words}. {Advice} Next try in {Delay}", _life.Endpoint, _xmpp.Domain, words, refused.Advice, delay);
+        else if (cause == ReconnectCause.Conflict && _reconnect.ConflictPersists(Now))
+            _log.Error("{Endpoint} answers conflict for {Domain} for more than a minute: {Advice} Next try in {Delay}", _life.Endpoint, _xmpp.Domain, _life.Error?.Advice, delay);
+        else
+            _log.Warning("Stream to {Endpoint} ended: {Cause}: {Words}. Next try in {Delay}", _life.Endpoint, BridgeMetrics.Name(cause), words, delay);
+    }
+
+    private void TryFinishDrain()
+    {
+        if (!_draining || _state == ConnectionState.Draining)
+            return;
+        var allHanded = _takingStopped is { } stopped
+            && (!_flowStarted || (stopped.Flow == _flow && stopped.HandedEntries == _release.ReleasedEntries));
+        var done = allHanded && _window.AllConfirmed;
+        if (!done && !_drainExpired)
+            return;
+        if (_state != ConnectionState.Established)
+        {
+            FinishDrain();
+            return;
+        }
+
+        // The mark lets the next owner continue the hold; it is not sat out here.
+        Settle();
+        if (_puller is { } puller && _flowStarted)
+            puller.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
+        Timers.Cancel(nameof(Tick));
+        SetState(ConnectionState.Draining);
+        Become(Closing);
+        // A plain close with unread input makes the kernel send RST, which takes back stanzas already written.
+        Link.Output.Write("</stream:stream>"u8);
+        Link.Flush();
+        var incarnation = _life.Incarnation;
+        Link.CloseAsync(_xmpp.CloseTimeout).PipeTo(Self, Self, () => new LinkClosed(incarnation), _ => new LinkClosed(incarnation));
+    }
+
+    private void FinishDrain()
+    {
+        var complete = _window.AllConfirmed && _takingStopped is not null;
+        Timers.CancelAll();
+        CountBytes(_life);
+        SetState(ConnectionState.Idle);
+        Become(Gone);
+        Context.Parent.Tell(new Drained(complete));
+    }
+
+    private void SetState(ConnectionState state)
+    {
+        _state = state;
+        TellParent();
+    }
+
+    private void TellParent()
+    {
+        CountBytes(_life);
+        Context.Parent.Tell(new Observed(
+            _state,
+            _life.Endpoint.ToString(),
+            _lastStreamError,
+            _lastCause,
+            _window.UnconfirmedEntries,
+            _window.UnconfirmedBytes,
+            _window.HeldEntries,
+            _control.Entries,
+            _lastRoundTrip,
+            _lastProgressAt));
+    }
+
+    private void CountBytes(StreamLife life)
+    {
+        if (life.Link is not { } link)
+            return;
+        var (sent, read) = (link.BytesWritten, link.BytesRead);
+        _metrics.BytesSent(sent - life.CountedBytesSent);
+        _metrics.BytesReceived(read - life.CountedBytesRead);
+        (life.CountedBytesSent, life.CountedBytesRead) = (sent, read);
+    }
+
+    private static ReconnectCause CauseOf(StreamError error) => error.Class switch
+    {
+        StreamErrorClass.NamesAStanzaFault => ReconnectCause.StanzaFault,
+        StreamErrorClass.Conflict => ReconnectCause.Conflict,
+        StreamErrorClass.Refused => ReconnectCause.Refused,
+        _ => ReconnectCause.StreamError,
+    };
+
+    private static EntryPosition Before(EntryPosition position) =>
+        position.Low > 0 ? position with { Low = position.Low - 1 } : new EntryPosition(position.High - 1, ulong.MaxValue);
+
+    /// <inheritdoc />
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(nameof(Observe), Observe.Instance, ObserveEvery);
+        Dial();
+    }
+
+    /// <inheritdoc />
+    protected override void PostStop()
+    {
+        // A dial that is under way gives its socket up.
+        _stopped.Cancel();
+        _stopped.Dispose();
+        _life.Link?.ResetNow();
+        _release.Restart();
+        _window.ForgetAll();
+    }
+}

@@ -1,0 +1,253 @@
+using Akka.Actor;
+using Akka.Event;
+using Bridge.Settings;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// Holds the lease of one queue and domain, or waits for it. Redis alone decides who owns; the
+/// holder's own deadline is the moment at which it <em>sent</em> its last successful renewal, plus
+/// the time to live, less a margin, and every socket write checks it.
+/// <para>
+/// Child of <see cref="BridgeActor" />. When it dies the lease is not renewed any more, the deadline
+/// passes, and nothing is written: the parent ends the generation at once and starts over.
+/// </para>
+/// </summary>
+public sealed class LeaseActor : ReceiveActor, IWithTimers
+{
+    /// <summary>From the parent: try to become the owner, and keep trying.</summary>
+    public sealed record StandBy;
+
+    /// <summary>From the parent: give the lease back.</summary>
+    public sealed record Release;
+
+    /// <summary>To the parent: the lease is ours.</summary>
+    /// <param name="Grant">Under which takes and settlements run.</param>
+    /// <param name="Deadline">Which every socket write checks.</param>
+    public sealed record Acquired(LeaseGrant Grant, LeaseDeadline Deadline);
+
+    /// <summary>To the parent: the lease is not ours any more, or not provably.</summary>
+    /// <param name="Reason">For the log and the status.</param>
+    public sealed record Lost(string Reason);
+
+    /// <summary>To the parent: somebody else holds it.</summary>
+    /// <param name="Holder">Which key, and for how long; or what Redis said.</param>
+    public sealed record StandingByBehind(string Holder);
+
+    /// <summary>To the parent: the lease was given back, or was not ours, or Redis did not answer in time.</summary>
+    public sealed record Released;
+
+    private sealed record Attempted(LeaseAttempt Attempt, long SentAt);
+
+    private sealed record Renewed(LeaseGrant Grant, bool StillOurs, long SentAt);
+
+    private sealed record CallFailed(Exception Cause);
+
+    private sealed record ReleaseDone;
+
+    private sealed record Tick
+    {
+        public static readonly Tick Instance = new();
+    }
+
+    private readonly LeaseSettings _settings;
+    private readonly IQueueLease _lease;
+    private readonly TimeProvider _time;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private bool _callUnderWay;
+    private string? _lastWords;
+    private LeaseGrant? _grant;
+    private LeaseDeadline? _deadline;
+
+    /// <summary>Use <see cref="Props" />.</summary>
+    public LeaseActor(LeaseSettings settings, Func<IQueueLease> openLease, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(openLease);
+        _settings = settings;
+        _lease = openLease();
+        _time = time;
+        Idle();
+    }
+
+    /// <inheritdoc />
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <summary>A lease that does nothing until <see cref="StandBy" />.</summary>
+    public static Props Props(LeaseSettings settings, Func<IQueueLease> openLease, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new LeaseActor(settings, openLease, time));
+
+    // Neither ours nor wanted: before the first StandBy, and after a loss until the parent has put
+    // the old generation away.
+    private void Idle()
+    {
+        Receive<StandBy>(_ =>
+        {
+            Become(StandingBy);
+            Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TimeSpan.Zero, _settings.PollEvery);
+        });
+        Receive<Release>(_ => Sender.Tell(new Released()));
+        Receive<Attempted>(message =>
+        {
+            // An attempt that was under way when the wish ended: what it won is given back.
+            _callUnderWay = false;
+            if (message.Attempt.Grant is { } grant)
+                GiveBack(grant, ActorRefs.Nobody);
+        });
+        Receive<Renewed>(_ => _callUnderWay = false);
+        Receive<CallFailed>(_ => _callUnderWay = false);
+        Receive<Tick>(_ => { });
+        Receive<ReleaseDone>(_ => { });
+    }
+
+    // Expecting the lease to become free: looks every half second, and takes nothing else up.
+    private void StandingBy()
+    {
+        Receive<Tick>(_ =>
+        {
+            if (_callUnderWay)
+                return;
+            _callUnderWay = true;
+            var sentAt = _time.GetTimestamp();
+            _lease.TryAcquireAsync().PipeTo(Self, Self, attempt => new Attempted(attempt, sentAt), cause => new CallFailed(cause));
+        });
+        Receive<Attempted>(message =>
+        {
+            _callUnderWay = false;
+            if (message.Attempt.Grant is { } grant)
+                Own(grant, message.SentAt);
+            else
+                Say(message.Attempt.Holder ?? "another process");
+        });
+        Receive<CallFailed>(message =>
+        {
+            _callUnderWay = false;
+            Say(Words(message.Cause));
+        });
+        Receive<Release>(_ =>
+        {
+            Timers.CancelAll();
+            Become(Idle);
+            Sender.Tell(new Released());
+        });
+        Receive<Renewed>(_ => _callUnderWay = false);
+        Receive<StandBy>(_ => { });
+        Receive<ReleaseDone>(_ => { });
+    }
+
+    // Expecting each renewal to succeed before the deadline; a single refusal ends it.
+    private void Owning()
+    {
+        Receive<Tick>(_ => Renew());
+        Receive<Renewed>(message => message.Grant == _grant, message =>
+        {
+            _callUnderWay = false;
+            if (message.StillOurs)
+                _deadline!.Extend(message.SentAt, _settings.TimeToLive - _settings.SafetyMargin);
+            else
+                Lose("Redis gave it to somebody else, or it ran out");
+        });
+        Receive<CallFailed>(message =>
+        {
+            _callUnderWay = false;
+            if (_lastWords is null)
+                _log.Warning("The lease could not be renewed: {Cause}", Words(message.Cause));
+            _lastWords = Words(message.Cause);
+            if (!_deadline!.MayWriteNow())
+                Lose(_lastWords);
+        });
+        Receive<Release>(_ =>
+        {
+            Timers.CancelAll();
+            _deadline!.Revoke();
+            GiveBack(_grant!, Sender);
+            _grant = null;
+            Become(Idle);
+        });
+        Receive<StandBy>(_ => { });
+        Receive<Attempted>(_ => { });
+        Receive<Renewed>(_ => { });
+        Receive<ReleaseDone>(_ => { });
+    }
+
+    private void Own(LeaseGrant grant, long sentAt)
+    {
+        _grant = grant;
+        _deadline = new LeaseDeadline(_time);
+        _deadline.Extend(sentAt, _settings.TimeToLive - _settings.SafetyMargin);
+        _lastWords = null;
+        Become(Owning);
+        Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, _settings.RenewEvery);
+        Context.Parent.Tell(new Acquired(grant, _deadline));
+    }
+
+    private void Renew()
+    {
+        if (!_deadline!.MayWriteNow())
+        {
+            Lose(_lastWords ?? "no renewal succeeded in time; this process was frozen, or Redis was");
+            return;
+        }
+
+        if (_callUnderWay)
+            return;
+        _callUnderWay = true;
+        var grant = _grant!;
+        var sentAt = _time.GetTimestamp();
+        _lease.RenewAsync(grant).PipeTo(
+            Self, Self, stillOurs => new Renewed(grant, stillOurs, sentAt), cause => new CallFailed(cause));
+    }
+
+    private void Lose(string reason)
+    {
+        Timers.CancelAll();
+        _deadline!.Revoke();
+        // It may still be ours in Redis: giving it back lets a successor in at once.
+        GiveBack(_grant!, ActorRefs.Nobody);
+        _grant = null;
+        Become(Idle);
+        Context.Parent.Tell(new Lost(reason));
+    }
+
+    private void GiveBack(LeaseGrant grant, IActorRef requester)
+    {
+        var self = Self;
+        _lease.ReleaseAsync(grant).PipeTo(
+            self,
+            self,
+            () => Done(requester, self),
+            cause =>
+            {
+                // Not given back: it runs out by itself, a time to live later.
+                _log.Info("The lease could not be given back and will run out: {Cause}", Words(cause));
+                return Done(requester, self);
+            });
+    }
+
+    private static ReleaseDone Done(IActorRef requester, IActorRef self)
+    {
+        requester.Tell(new Released(), self);
+        return new ReleaseDone();
+    }
+
+    private void Say(string words)
+    {
+        if (words == _lastWords)
+            return;
+        _lastWords = words;
+        Context.Parent.Tell(new StandingByBehind(words));
+    }
+
+    private static string Words(Exception cause) =>
+        cause is QueueFaultException fault ? $"{fault.Fault}: {fault.Message}" : cause.GetType().Name + ": " + cause.Message;
+
+    /// <inheritdoc />
+    protected override void PostStop()
+    {
+        _deadline?.Revoke();
+        _lease.DisposeAsync().AsTask().ContinueWith(
+            task => _log.Warning("Closing the lease's connection failed: {Cause}", task.Exception?.GetBaseException().Message),
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+    }
+}

@@ -1,0 +1,73 @@
+using Bridge.Settings;
+using RESPite.Messages;
+using StackExchange.Redis;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// An outbound queue on a Redis list that the app RPUSHes to. The journal is the list
+/// <c>{q}:inflight</c>: what was taken and not settled, in order, with sequences that rise by one.
+/// </summary>
+/// <param name="link">For every call that does not block; its owner is the caller.</param>
+/// <param name="settings">The queue.</param>
+/// <param name="dead">The bounds of its dead letters.</param>
+/// <param name="time">The clock of deadlines and pauses.</param>
+public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time = null)
+    : RedisQueue(link, settings, dead, time)
+{
+    private static readonly RedisScript Recover = RedisScript.Load("list-recover");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "list-settle", "list-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "list-settle", "list-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "list-read-main");
+
+    private readonly RedisLink _link = link;
+
+    private protected override IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; } =
+    [
+        (settings.Keys.Queue, "list"),
+        (settings.Keys.Inflight, "list"),
+        (settings.Keys.Lease, "string"),
+        (settings.Keys.Confirmed, "hash"),
+        (settings.Keys.Dead, "stream"),
+    ];
+
+    private protected override RedisScript RecoverScript => Recover;
+
+    private protected override RedisScript TakeScript => Take;
+
+    private protected override RedisScript SettleScript => Settle;
+
+    private protected override RedisScript ReadScript => Read;
+
+    /// <inheritdoc />
+    public override async Task<QueueDepth> DepthAsync()
+    {
+        var connection = await _link.ConnectAsync().ConfigureAwait(false);
+        var queued = LengthAsync(connection, Settings.Keys.Queue);
+        var journal = LengthAsync(connection, Settings.Keys.Inflight);
+        await Task.WhenAll(queued, journal).ConfigureAwait(false);
+        return new QueueDepth(await queued.ConfigureAwait(false), await journal.ConfigureAwait(false), null);
+    }
+
+    private protected override RedisValue[] RecoverArguments(EntryPosition seen) => [seen.Low];
+
+    private protected override RedisValue PositionArgument(EntryPosition position) => position.Low;
+
+    private protected override Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen)
+    {
+        // Moves the head onto itself: wakes when there is one, and changes nothing (BLMOVE, Redis 6.2).
+        RedisKey queue = Settings.Keys.Queue;
+        RedisKeyOrValue[] arguments =
+            [queue, queue, (RedisValue)"LEFT", (RedisValue)"LEFT", (RedisValue)Settings.WaitTime.TotalSeconds];
+        return database.ExecuteRespAsync("BLMOVE", arguments);
+    }
+
+    private protected override QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer)
+    {
+        reader.MoveNextScalar();
+        return JournalElement.TryParse(buffer.Copy(ref reader), out var entry) ? entry : throw TakeReply.Unreadable();
+    }
+
+    private Task<long> LengthAsync(RedisConnection connection, string key) =>
+        _link.SendAsync(connection, database => database.ListLengthAsync(key), Settings.CallTimeout);
+}

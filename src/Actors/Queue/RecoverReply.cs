@@ -1,0 +1,53 @@
+using System.Globalization;
+using RESPite.Messages;
+
+namespace Bridge.Queue;
+
+/// <summary>What the recover scripts answer, in this order.</summary>
+internal sealed record RecoverReply(
+    long Session,
+    long Count,
+    EntryPosition First,
+    EntryPosition Last,
+    string PreviousPrefix,
+    EntryPosition PreviousTaken,
+    ConfirmedMark? Mark,
+    EntryPosition Taken)
+{
+    /// <summary>Reads the reply.</summary>
+    /// <exception cref="QueueFaultException">A field has not the form that Bridge writes.</exception>
+    public static RecoverReply Read(RespReader reader)
+    {
+        reader.DemandAggregate();
+        reader.MoveNextScalar();
+        var session = reader.ReadInt64();
+        reader.MoveNextScalar();
+        var count = reader.ReadInt64();
+        var first = Position(ref reader);
+        var last = Position(ref reader);
+        var prefix = Text(ref reader);
+        var previousTaken = Position(ref reader);
+        var mark = MarkOf(Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader));
+        return new RecoverReply(session, count, first, last, prefix, previousTaken, mark, Position(ref reader));
+    }
+
+    private static ConfirmedMark? MarkOf(string position, string at, string endpoint, string start)
+    {
+        if (position.Length == 0)
+            return null;
+        if (!EntryPosition.TryParse(position, out var confirmed)
+            || !long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            || !long.TryParse(start, NumberStyles.None, CultureInfo.InvariantCulture, out var serverStart))
+            throw TakeReply.Unreadable();
+        return new ConfirmedMark(confirmed, endpoint, serverStart, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
+    }
+
+    private static string Text(ref RespReader reader)
+    {
+        reader.MoveNextScalar();
+        return reader.ReadString() ?? "";
+    }
+
+    private static EntryPosition Position(ref RespReader reader) =>
+        EntryPosition.TryParse(Text(ref reader), out var position) ? position : throw TakeReply.Unreadable();
+}

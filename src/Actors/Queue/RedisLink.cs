@@ -1,0 +1,290 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// One connection to Redis with our own deadline on every call: the client does not notice a frozen
+/// or silently dead Redis by itself. Made when first needed; on a missed deadline or a connection
+/// fault it is thrown away whole, and the next call makes a new one, with a short connect deadline,
+/// so that a Redis that returns is used again within two seconds.
+/// </summary>
+/// <remarks>
+/// Safe for use from several threads. Calls on one connection reach Redis in the order in which they
+/// are issued, without waiting for one another's replies.
+/// </remarks>
+public sealed class RedisLink : IAsyncDisposable
+{
+    /// <summary>
+    /// The longest a new connection may take until it can be used. A frozen Redis still accepts TCP,
+    /// so this is also how long one attempt on it costs.
+    /// </summary>
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly ConfigurationOptions _options;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _connectDeadline;
+    private Task<RedisConnection>? _current;
+    private Task _closing = Task.CompletedTask;
+    private long _connections;
+    private bool _disposed;
+
+    /// <summary>Prepares a link; connects to nothing yet.</summary>
+    /// <param name="connectionString">A StackExchange.Redis connection string; never logged.</param>
+    /// <param name="clientName">Shown by CLIENT LIST; letters, digits and <c>-</c>.</param>
+    /// <param name="callTimeout">Deadline of every call that names no other.</param>
+    /// <param name="time">The clock of the deadlines.</param>
+    /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
+    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null)
+    {
+        CallTimeout = callTimeout;
+        _time = time ?? TimeProvider.System;
+        _options = Read(connectionString);
+        _options.ClientName = clientName;
+        // Without a connection a call fails at once: what to do then is decided by whoever called.
+        _options.BacklogPolicy = BacklogPolicy.FailFast;
+        _options.AbortOnConnectFail = false;
+        _options.ConnectRetry = 1;
+        _options.ConnectTimeout = (int)Math.Min(LongestConnect.TotalMilliseconds, Math.Max(100, callTimeout.TotalMilliseconds));
+        _connectDeadline = TimeSpan.FromMilliseconds(_options.ConnectTimeout + 500);
+        _options.ReconnectRetryPolicy = new LinearRetry(250);
+        _options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
+        // Ours comes first; theirs only catches what would otherwise stay for ever.
+        _options.AsyncTimeout = (int)Math.Max(5000, callTimeout.TotalMilliseconds + 1000);
+        _options.IncludeDetailInExceptions = false;
+        if (string.IsNullOrEmpty(_options.ServiceName))
+        {
+            // Neither a subscription nor a tie-breaker key of the client's own.
+            _options.ConfigurationChannel = "";
+            _options.TieBreaker = "";
+        }
+    }
+
+    /// <summary>Deadline of every call that names no other.</summary>
+    public TimeSpan CallTimeout { get; }
+
+    /// <summary>
+    /// Sends a command and waits for its reply, connecting first where there is no connection.
+    /// </summary>
+    /// <exception cref="QueueFaultException">The call failed, for a named reason.</exception>
+    public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> issue, TimeSpan? deadline = null)
+    {
+        ArgumentNullException.ThrowIfNull(issue);
+        var connection = await ConnectAsync().ConfigureAwait(false);
+        return await SendAsync(connection, issue, deadline ?? CallTimeout).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        Task closing;
+        lock (_gate)
+        {
+            _disposed = true;
+            Forget();
+            closing = _closing;
+        }
+
+        await closing.ConfigureAwait(false);
+    }
+
+    /// <summary>The connection in use; where there is none, one that is made for it.</summary>
+    /// <exception cref="QueueFaultException">It could not be made within the connect deadline.</exception>
+    internal Task<RedisConnection> ConnectAsync()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+                return Task.FromException<RedisConnection>(new QueueFaultException(QueueFault.Unreachable, "The link to Redis was closed."));
+            if (_current is { IsFaulted: false, IsCanceled: false })
+                return _current;
+            return _current = OpenAsync(++_connections);
+        }
+    }
+
+    /// <summary>The connection in use, without making one.</summary>
+    internal bool TryGetConnection(out RedisConnection connection)
+    {
+        lock (_gate)
+        {
+            connection = _current is { IsCompletedSuccessfully: true } open ? open.GetAwaiter().GetResult() : null!;
+            return connection is not null;
+        }
+    }
+
+    /// <summary>
+    /// Sends on this connection before it returns, so that calls keep their order, and completes with
+    /// the reply. On a missed deadline or a connection fault the connection is thrown away.
+    /// </summary>
+    internal async Task<T> SendAsync<T>(
+        RedisConnection connection,
+        Func<IDatabase, Task<T>> issue,
+        TimeSpan deadline)
+    {
+        Task<T>? reply = null;
+        try
+        {
+            reply = issue(connection.Database);
+            return await reply.WaitAsync(deadline, _time).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            var fault = RedisFaults.Classify(exception);
+            if (fault == QueueFault.Unreachable)
+                Drop(connection);
+            if (reply is { IsCompleted: false })
+                _ = ObserveAsync(reply);
+            throw new QueueFaultException(fault, Describe(exception, deadline), exception);
+        }
+    }
+
+    private static ConfigurationOptions Read(string connectionString)
+    {
+        try
+        {
+            return ConfigurationOptions.Parse(connectionString);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            // Without the cause: its text repeats parts of the string, which may hold the password.
+            throw new ArgumentException("The Redis connection string cannot be read.", nameof(connectionString));
+        }
+    }
+
+    private static string Describe(Exception exception, TimeSpan deadline) => exception switch
+    {
+        RedisTimeoutException or not TimeoutException => exception.Message,
+        _ => string.Create(CultureInfo.InvariantCulture, $"Redis did not answer within {deadline.TotalSeconds:0.###} s."),
+    };
+
+    /// <summary>The reply to a call that was given up: nobody waits for it, and its buffer goes back.</summary>
+    private static async Task ObserveAsync<T>(Task<T> reply)
+    {
+        try
+        {
+            var late = await reply.ConfigureAwait(false);
+            (late as IDisposable)?.Dispose();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The caller was told of the missed deadline; how the call ended later changes nothing.
+        }
+    }
+
+    private async Task<RedisConnection> OpenAsync(long number)
+    {
+        ConnectionMultiplexer? multiplexer = null;
+        try
+        {
+            var connecting = ConnectionMultiplexer.ConnectAsync(_options.Clone());
+            try
+            {
+                multiplexer = await connecting.WaitAsync(_connectDeadline, _time).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                _ = CloseLateAsync(connecting);
+                throw;
+            }
+
+            var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase());
+            multiplexer.ConnectionFailed += (_, failure) =>
+            {
+                // The client would reconnect by itself; a session must not go on over it unnoticed.
+                if (failure.ConnectionType == ConnectionType.Interactive)
+                    Drop(connection);
+            };
+            if (!multiplexer.IsConnected)
+            {
+                // The only words about a refused handshake are in the reply to a command.
+                await connection.Database.PingAsync().WaitAsync(_connectDeadline, _time).ConfigureAwait(false);
+            }
+
+            return connection;
+        }
+        catch (Exception exception)
+        {
+            if (multiplexer is not null)
+                Close(multiplexer);
+            throw new QueueFaultException(
+                RedisFaults.Classify(exception), "No connection to Redis: " + Describe(exception, _connectDeadline), exception);
+        }
+    }
+
+    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting)
+    {
+        try
+        {
+            Close(await connecting.ConfigureAwait(false));
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // It was given up already; that it never came to be is the better end.
+        }
+    }
+
+    private void Drop(RedisConnection connection)
+    {
+        lock (_gate)
+        {
+            // Every call on a dead connection ends here; the first one closes it.
+            if (_current is not { IsCompletedSuccessfully: true } open
+                || !ReferenceEquals(open.GetAwaiter().GetResult(), connection))
+                return;
+            _current = null;
+        }
+
+        Close(connection.Multiplexer);
+    }
+
+    private void Forget()
+    {
+        var current = _current;
+        _current = null;
+        if (current is { IsCompletedSuccessfully: true })
+            Close(current.GetAwaiter().GetResult().Multiplexer);
+        else if (current is { IsCompleted: false })
+            _closing = Task.WhenAll(_closing, CloseWhenOpenAsync(current));
+    }
+
+    private async Task CloseWhenOpenAsync(Task<RedisConnection> opening)
+    {
+        try
+        {
+            Close((await opening.ConfigureAwait(false)).Multiplexer);
+        }
+        catch (QueueFaultException)
+        {
+            // It never opened; there is nothing to close.
+        }
+    }
+
+    private void Close(ConnectionMultiplexer multiplexer)
+    {
+        lock (_gate)
+        {
+            // In the background: closing waits for the socket of a Redis that may never answer.
+            var closing = Task.Run(() => CloseAsync(multiplexer));
+            _closing = _closing.IsCompletedSuccessfully ? closing : Task.WhenAll(_closing, closing);
+        }
+    }
+
+    private static async Task CloseAsync(ConnectionMultiplexer multiplexer)
+    {
+        try
+        {
+            await multiplexer.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
+        }
+        finally
+        {
+            await multiplexer.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>One life of a connection to Redis.</summary>
+/// <param name="Number">Rises with each life of its link.</param>
+/// <param name="Multiplexer">The client's connection.</param>
+/// <param name="Database">The database that the connection string names.</param>
+internal sealed record RedisConnection(long Number, ConnectionMultiplexer Multiplexer, IDatabase Database);

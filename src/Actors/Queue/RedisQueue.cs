@@ -1,0 +1,371 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Bridge.Settings;
+using StackExchange.Redis;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// What list and stream queues have in common: sessions, deadlines, the order of settlements, and
+/// names for what went wrong.
+/// </summary>
+public abstract class RedisQueue : IOutboundQueue
+{
+    /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
+    private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
+
+    private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
+
+    private readonly Lock _gate = new();
+    private readonly RedisLink _link;
+    private readonly RedisLink _waiting;
+    private readonly TimeProvider _time;
+    private readonly int _rejectedPerCall;
+    private readonly RedisKey[] _keys;
+
+    private OpenSession? _open;
+    private string? _prefix;
+    private EntryPosition _seen;
+    private int _takeSlice = 1;
+    private int _readSlice = 1;
+
+    /// <summary>Prepares a queue; connects to nothing yet.</summary>
+    /// <param name="link">For every call that does not block; its owner is the caller.</param>
+    /// <param name="settings">The queue.</param>
+    /// <param name="dead">The bounds of its dead letters.</param>
+    /// <param name="time">The clock of deadlines and pauses.</param>
+    protected RedisQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        _link = link;
+        Settings = settings;
+        Dead = dead;
+        _time = time ?? TimeProvider.System;
+        // A blocking command holds up everything behind it on its connection, so it has one of its own.
+        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time);
+        _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
+        var keys = settings.Keys;
+        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None];
+    }
+
+    /// <summary>The queue's settings.</summary>
+    protected QueueSettings Settings { get; }
+
+    /// <summary>The bounds of the dead letters.</summary>
+    protected DeadLetterSettings Dead { get; }
+
+    /// <summary>Keys that hold the wrong type are told from the others by the type they should have.</summary>
+    private protected abstract IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; }
+
+    private protected abstract RedisScript RecoverScript { get; }
+
+    private protected abstract RedisScript TakeScript { get; }
+
+    private protected abstract RedisScript SettleScript { get; }
+
+    private protected abstract RedisScript ReadScript { get; }
+
+    /// <inheritdoc />
+    public async Task<Recovery> RecoverAsync(LeaseGrant grant)
+    {
+        ArgumentNullException.ThrowIfNull(grant);
+        var connection = await _link.ConnectAsync().ConfigureAwait(false);
+        var prefix = RandomNumberGenerator.GetHexString(16, lowercase: true);
+        string? lastPrefix;
+        EntryPosition seen;
+        lock (_gate)
+        {
+            (lastPrefix, seen) = (_prefix, _seen);
+            // Until the reply is here, it is not known which prefix Redis has.
+            _prefix = null;
+        }
+
+        var lease = string.Create(CultureInfo.InvariantCulture, $"{grant.Token}:{grant.Epoch}:");
+        using var reply = await SendAsync(
+            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen)]), Settings.CallTimeout)
+            .ConfigureAwait(false);
+        var facts = RecoverReply.Read(reply.Read());
+        var session = new QueueSession(grant, facts.Session);
+        var continues = lastPrefix is not null && facts.PreviousPrefix == lastPrefix && facts.PreviousTaken >= seen;
+        lock (_gate)
+        {
+            _prefix = prefix;
+            _seen = facts.Taken;
+            _open = new OpenSession(session, connection.Number);
+        }
+
+        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues);
+    }
+
+    /// <inheritdoc />
+    public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
+        var deadline = Settings.WaitTime + Settings.CallTimeout;
+        // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends.
+        var wait = WaitAsync(connection, deadline);
+        var take = TakeAsync(_waiting, connection, session, limits, Settlement.Nothing, EntryPosition.Zero, deadline);
+        var waitFault = await wait.ConfigureAwait(false);
+        var taken = await take.ConfigureAwait(false);
+        if (waitFault is null || taken.Entries.Count > 0 || taken.Oversize.Count > 0)
+            return taken;
+        // A full Redis refuses the wait, not the take: look again after a pause instead.
+        if (waitFault.Fault == QueueFault.OutOfMemory)
+        {
+            await Task.Delay(OutOfMemoryPause, _time).ConfigureAwait(false);
+            return taken;
+        }
+
+        throw waitFault;
+    }
+
+    /// <inheritdoc />
+    public async Task<TakenEntries> TakeAsync(QueueSession session, TakeLimits limits, Settlement settlement)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(settlement);
+        var connection = ConnectionOf(session);
+        var (last, before) = IssueParts(connection, session, settlement);
+        var take = TakeAsync(_link, connection, session, limits, last.Settlement, last.After, Settings.CallTimeout);
+        var settled = await SumAsync(before).ConfigureAwait(false);
+        var taken = await take.ConfigureAwait(false);
+        return before.Count == 0 ? taken : taken with { Settled = Sum(settled, taken.Settled) };
+    }
+
+    /// <inheritdoc />
+    public async Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(settlement);
+        var connection = ConnectionOf(session);
+        var (last, before) = IssueParts(connection, session, settlement);
+        var end = SettlePartAsync(connection, session, last);
+        var settled = await SumAsync(before).ConfigureAwait(false);
+        return Sum(settled, await end.ConfigureAwait(false));
+    }
+
+    /// <inheritdoc />
+    public async Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        var connection = ConnectionOf(session);
+        using var reply = await SendAsync(
+            _link,
+            connection,
+            ReadScript.Arguments(_keys, Values(session, new Settlement(after, [], null), EntryPosition.Zero, limits, Volatile.Read(ref _readSlice))),
+            Settings.CallTimeout).ConfigureAwait(false);
+        var read = TakeReply.Read(reply.Read(), ReadEntry);
+        Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
+        return read.Taken;
+    }
+
+    /// <inheritdoc />
+    public abstract Task<QueueDepth> DepthAsync();
+
+    /// <summary>Closes the waiting connection; the other one is its owner's.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _waiting.DisposeAsync().ConfigureAwait(false);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What <see cref="RecoverScript" /> is told besides lease and prefix.</summary>
+    private protected abstract RedisValue[] RecoverArguments(EntryPosition seen);
+
+    /// <summary>What the scripts are told between the common arguments and the rejected entries.</summary>
+    private protected virtual RedisValue[] KindArguments() => [];
+
+    /// <summary>How the scripts of this kind write a position.</summary>
+    private protected abstract RedisValue PositionArgument(EntryPosition position);
+
+    /// <summary>The blocking command.</summary>
+    private protected abstract Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen);
+
+    /// <summary>Reads one entry out of a reply.</summary>
+    private protected abstract QueueEntry ReadEntry(ref RESPite.Messages.RespReader reader, BatchBuffer buffer);
+
+    /// <summary>Sends arguments of EVAL; names the key at fault when one has the wrong type.</summary>
+    private protected async Task<RespResult> SendAsync(
+        RedisLink link,
+        RedisConnection connection,
+        RedisKeyOrValue[] arguments,
+        TimeSpan deadline)
+    {
+        try
+        {
+            return await link.SendAsync(connection, database => database.ExecuteRespAsync("EVAL", arguments), deadline)
+                .ConfigureAwait(false);
+        }
+        catch (QueueFaultException fault) when (fault.Fault == QueueFault.WrongType)
+        {
+            throw new QueueFaultException(fault.Fault, await DescribeTypesAsync(fault.Message).ConfigureAwait(false), fault);
+        }
+    }
+
+    /// <summary>Sends a script outside any session, connecting where there is no connection.</summary>
+    private protected async Task<RespResult> SendAsync(RedisScript script, params RedisValue[] values)
+    {
+        var connection = await _link.ConnectAsync().ConfigureAwait(false);
+        return await SendAsync(_link, connection, script.Arguments(_keys, values), Settings.CallTimeout).ConfigureAwait(false);
+    }
+
+    private static SettleResult Sum(SettleResult left, SettleResult right) => new(
+        left.Removed + right.Removed, left.DeadLettered + right.DeadLettered, left.DeadTrimmed + right.DeadTrimmed);
+
+    private static async Task<SettleResult> SumAsync(List<Task<SettleResult>> parts)
+    {
+        var sum = default(SettleResult);
+        foreach (var part in parts)
+            sum = Sum(sum, await part.ConfigureAwait(false));
+        return sum;
+    }
+
+    private async Task<QueueFaultException?> WaitAsync(RedisConnection connection, TimeSpan deadline)
+    {
+        EntryPosition seen;
+        lock (_gate)
+            seen = _seen;
+        try
+        {
+            (await _waiting.SendAsync(connection, database => IssueWaitAsync(database, seen), deadline).ConfigureAwait(false)).Dispose();
+            return null;
+        }
+        catch (QueueFaultException fault)
+        {
+            return fault;
+        }
+    }
+
+    private async Task<TakenEntries> TakeAsync(
+        RedisLink link,
+        RedisConnection connection,
+        QueueSession session,
+        TakeLimits limits,
+        Settlement settlement,
+        EntryPosition after,
+        TimeSpan deadline)
+    {
+        var arguments = TakeScript.Arguments(_keys, Values(session, settlement, after, limits, Volatile.Read(ref _takeSlice)));
+        using var reply = await SendAsync(link, connection, arguments, deadline).ConfigureAwait(false);
+        var read = TakeReply.Read(reply.Read(), ReadEntry);
+        Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
+        lock (_gate)
+        {
+            if (_open?.Session == session)
+            {
+                if (read.Taken.Entries is [.., var last] && last.Position > _seen)
+                    _seen = last.Position;
+                if (read.Taken.Oversize is [.., var buried] && buried.Position > _seen)
+                    _seen = buried.Position;
+            }
+        }
+
+        return read.Taken;
+    }
+
+    private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, Part part)
+    {
+        var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
+        using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
+        return TakeReply.Read(reply.Read(), ReadEntry).Taken.Settled;
+    }
+
+    /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
+    private RedisValue[] Values(QueueSession session, Settlement settlement, EntryPosition after, TakeLimits limits, int slice)
+    {
+        var mark = settlement.Mark;
+        List<RedisValue> values =
+        [
+            session.LeaseValue,
+            PositionArgument(settlement.UpTo),
+            PositionArgument(after),
+            mark is null ? "" : mark.Position.ToString(),
+            mark?.Endpoint ?? "",
+            mark?.ServerStart ?? 0,
+            Dead.MaxEntries,
+            (long)Dead.MaxAge.TotalMilliseconds,
+            limits.Entries,
+            limits.Bytes,
+            Settings.MaxEntryBytes,
+            slice,
+            .. KindArguments(),
+        ];
+        foreach (var rejected in settlement.Rejected)
+            values.AddRange([PositionArgument(rejected.Position), rejected.Reason, rejected.Detail, rejected.Offset, rejected.Attempts]);
+        return [.. values];
+    }
+
+    /// <summary>
+    /// Cuts a settlement with many rejected entries into parts, each small enough for one call, and
+    /// issues all but the last. A part whose predecessor failed changes nothing and says stale.
+    /// </summary>
+    private (Part Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
+    {
+        List<Task<SettleResult>> before = [];
+        var rejected = settlement.Rejected;
+        var start = 0;
+        for (; rejected.Count - start > _rejectedPerCall; start += _rejectedPerCall)
+        {
+            var some = rejected.Skip(start).Take(_rejectedPerCall).ToArray();
+            var upTo = some[^1].Position;
+            before.Add(SettlePartAsync(connection, session, new Part(new Settlement(upTo, some, null), AfterOf(session, upTo))));
+        }
+
+        var rest = start == 0 ? settlement : settlement with { Rejected = [.. rejected.Skip(start)] };
+        return (new Part(rest, AfterOf(session, rest.UpTo)), before);
+    }
+
+    /// <summary>Up to where this session asked to settle before, and from now on.</summary>
+    private EntryPosition AfterOf(QueueSession session, EntryPosition upTo)
+    {
+        lock (_gate)
+        {
+            if (_open?.Session != session)
+                return EntryPosition.Zero;
+            var after = _open.SettleAsked;
+            if (upTo > after)
+                _open.SettleAsked = upTo;
+            // Asking twice for the same is no gap.
+            return after < upTo ? after : EntryPosition.Zero;
+        }
+    }
+
+    private RedisConnection ConnectionOf(QueueSession session)
+    {
+        if (!_link.TryGetConnection(out var connection))
+            throw new QueueFaultException(QueueFault.Unreachable, "The connection to Redis was lost since the session began.");
+        lock (_gate)
+        {
+            // A new connection may lead to a Redis that was restarted or failed over: recover first.
+            if (_open?.Session == session && _open.Connection != connection.Number)
+                throw new QueueFaultException(QueueFault.Unreachable, "The connection to Redis was replaced since the session began.");
+        }
+
+        return connection;
+    }
+
+    private async Task<string> DescribeTypesAsync(string otherwise)
+    {
+        List<string> wrong = [];
+        foreach (var (key, expected) in ExpectedTypes)
+        {
+            var found = (string?)await _link.CallAsync(database => database.ExecuteAsync("TYPE", [(RedisKey)key])).ConfigureAwait(false);
+            if (found != expected && found != "none")
+                wrong.Add($"The key {key} holds a {found}, expected is a {expected}.");
+        }
+
+        return wrong.Count > 0 ? string.Join(' ', wrong) : otherwise;
+    }
+
+    private sealed record Part(Settlement Settlement, EntryPosition After);
+
+    private sealed class OpenSession(QueueSession session, long connection)
+    {
+        public QueueSession Session { get; } = session;
+
+        public long Connection { get; } = connection;
+
+        public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
+    }
+}

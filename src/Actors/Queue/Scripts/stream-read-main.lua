@@ -1,0 +1,40 @@
+-- Reads the pending entries behind an id, through XPENDING and XRANGE: XREADGROUP would count as
+-- another delivery and forget when the first one was. One whose body is gone is dead-lettered.
+local refused = fenced()
+if refused then
+  return refused
+end
+local want, room = tonumber(ARGV[9]), tonumber(ARGV[10])
+local from = '(' .. ARGV[2]
+local read, gone = {}, {}
+local bytes = 0
+local stop = false
+while #read < want and not stop do
+  local asked = math.min(100, want - #read)
+  local pending = redis.call('XPENDING', KEYS[1], group, from, '+', asked)
+  for i = 1, #pending do
+    local id = pending[i][1]
+    local found = redis.call('XRANGE', KEYS[1], id, id)
+    if #found > 0 then
+      local entry = found[1]
+      entry[3] = taken_at(pending[i][3])
+      read[#read + 1] = entry
+      for j = 1, #entry[2] do
+        bytes = bytes + #entry[2][j]
+      end
+    else
+      bury('trimmed', 'the stream no longer has it', -1, id, id_prefix .. id, 0, taken_at(pending[i][3]), {})
+      acknowledge({ id }, false)
+      gone[#gone + 1] = id
+      gone[#gone + 1] = -1
+    end
+    from = '(' .. id
+    if bytes >= room then
+      stop = true
+      break
+    end
+  end
+  stop = stop or #pending < asked
+end
+trim_dead(ARGV[7], ARGV[8])
+return { 0, dead, dead_trimmed, -1, 1, gone, read }

@@ -1,0 +1,65 @@
+-- Opens a new session, and makes the group where it is missing.
+-- KEYS: stream, journal (unused), lease, confirmed, dead letters, a key that never exists.
+-- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 unused, 4 group.
+redis.call('DEL', KEYS[6])
+local held = redis.call('GET', KEYS[3])
+if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then
+  return redis.error_reply('BRIDGE-LEASE-LOST the lease is not ours')
+end
+local session = tonumber(string.sub(held, #ARGV[1] + 1)) + 1
+
+-- Each ends the script with WRONGTYPE before anything was written.
+redis.call('XLEN', KEYS[1])
+redis.call('XLEN', KEYS[5])
+local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'settled', 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
+
+-- XINFO answers names and values in turn.
+local function field(facts, name)
+  for i = 1, #facts, 2 do
+    if facts[i] == name then
+      return facts[i + 1]
+    end
+  end
+end
+
+local function before(left, right)
+  local left_high, left_low = string.match(left, '^(%d+)%-(%d+)$')
+  local right_high, right_low = string.match(right, '^(%d+)%-(%d+)$')
+  if left_high == right_high then
+    left_high, right_high = left_low, right_low
+  end
+  if #left_high ~= #right_high then
+    return #left_high < #right_high
+  end
+  return left_high < right_high
+end
+
+local delivered
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    if field(facts, 'name') == ARGV[4] then
+      delivered = field(facts, 'last-delivered-id')
+    end
+  end
+end
+local taken = delivered or '0-0'
+if not delivered then
+  -- Behind what was settled, so that what was taken and not settled comes again; from the beginning
+  -- when the stream was made anew, which its own counter tells.
+  taken = '0-0'
+  if known[2] and redis.call('EXISTS', KEYS[1]) == 1
+    and not before(field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id'), known[2]) then
+    taken = known[2]
+  end
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[4], taken, 'MKSTREAM')
+end
+
+local pending = redis.call('XPENDING', KEYS[1], ARGV[4])
+redis.call('SET', KEYS[3], ARGV[1] .. string.format('%.0f', session), 'KEEPTTL')
+redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2])
+return {
+  session, pending[1], pending[2] or '0-0', pending[3] or '0-0',
+  known[1] or '', delivered or '0-0',
+  known[3] or '', known[4] or '0', known[5] or '', known[6] or '0',
+  taken,
+}

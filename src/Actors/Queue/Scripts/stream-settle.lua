@@ -1,0 +1,104 @@
+-- ARGV: 2 settle up to this id, 3 the id up to which this session asked before,
+-- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
+-- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice, 13 group, 14 '1' to delete what is settled,
+-- 15 prefix of the generated ids, then five for each rejected entry: id, reason, detail, offset, attempts.
+local group, id_prefix = ARGV[13], ARGV[15]
+local rejected_from = 16
+local removed = 0
+
+-- Whether an entry id comes before another. Both halves may exceed what a Lua number holds exactly.
+local function before(left, right)
+  local left_high, left_low = string.match(left, '^(%d+)%-(%d+)$')
+  local right_high, right_low = string.match(right, '^(%d+)%-(%d+)$')
+  if left_high == right_high then
+    left_high, right_high = left_low, right_low
+  end
+  if #left_high ~= #right_high then
+    return #left_high < #right_high
+  end
+  return left_high < right_high
+end
+
+local function taken_at(idle)
+  return string.format('%.0f', tonumber(now) - idle)
+end
+
+-- The dead letter's form of an entry's fields: what a list would hold as 'payload', else each by
+-- its name, so that it can be put back as it was.
+local function content_of(fields)
+  if #fields == 2 then
+    return { 'payload', fields[2] }
+  end
+  for i = 1, #fields, 2 do
+    if fields[i] == 'payload' then
+      return { 'payload', fields[i + 1] }
+    end
+  end
+  local named = {}
+  for i = 1, #fields, 2 do
+    named[i] = 'field:' .. fields[i]
+    named[i + 1] = fields[i + 1]
+  end
+  return named
+end
+
+local function acknowledge(ids, delete)
+  removed = removed + redis.call('XACK', KEYS[1], group, unpack(ids))
+  if delete then
+    redis.call('XDEL', KEYS[1], unpack(ids))
+  end
+end
+
+-- Another group still needs what ours has settled.
+local function may_delete()
+  return ARGV[14] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
+end
+
+local function settle()
+  if ARGV[4] ~= '' then
+    redis.call('HSET', KEYS[4], 'mark', ARGV[4], 'mark-at', now, 'mark-endpoint', ARGV[5], 'mark-start', ARGV[6])
+  end
+  if ARGV[2] == '0-0' then
+    return nil
+  end
+  local first = redis.call('XPENDING', KEYS[1], group, '-', '+', 1)
+  if #first == 0 then
+    return nil
+  end
+  -- Calls are pipelined: had an earlier settlement of this session failed, this one would take away
+  -- what that one was to dead-letter.
+  if not before(ARGV[3], first[1][1]) then
+    return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
+  end
+  for i = rejected_from, #ARGV, 5 do
+    local id = ARGV[i]
+    local pending = redis.call('XPENDING', KEYS[1], group, id, id, 1)
+    if #pending > 0 and not before(ARGV[2], id) then
+      local found = redis.call('XRANGE', KEYS[1], id, id)
+      if #found > 0 then
+        bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], id, id_prefix .. id, ARGV[i + 4], taken_at(pending[1][3]),
+          content_of(found[1][2]))
+      else
+        bury('trimmed', ARGV[i + 1] .. ': ' .. ARGV[i + 2], -1, id, id_prefix .. id, ARGV[i + 4],
+          taken_at(pending[1][3]), {})
+      end
+    end
+  end
+  local delete = may_delete()
+  local last
+  repeat
+    local pending = redis.call('XPENDING', KEYS[1], group, '-', ARGV[2], 1000)
+    local ids = {}
+    for i = 1, #pending do
+      ids[i] = pending[i][1]
+    end
+    if #ids > 0 then
+      last = ids[#ids]
+      acknowledge(ids, delete)
+    end
+  until #ids < 1000
+  if last then
+    redis.call('HSET', KEYS[4], 'settled', last)
+  end
+  return nil
+end

@@ -1,0 +1,167 @@
+using System.Security.Cryptography;
+using System.Text;
+using Bridge.Settings;
+using RESPite.Messages;
+using StackExchange.Redis;
+
+namespace Bridge.Queue;
+
+/// <summary>
+/// An outbound queue on a Redis stream that the app XADDs to. The journal is the pending entries of
+/// the consumer group, all of them of one constant consumer. A stream or group that is missing is
+/// made by <see cref="RedisQueue.RecoverAsync" />.
+/// </summary>
+/// <remarks>
+/// A take may exceed the bytes it is limited to by what one slice of the script reads: what
+/// XREADGROUP has delivered cannot be given back.
+/// </remarks>
+/// <param name="link">For every call that does not block; its owner is the caller.</param>
+/// <param name="settings">The queue.</param>
+/// <param name="dead">The bounds of its dead letters.</param>
+/// <param name="time">The clock of deadlines and pauses.</param>
+public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time = null)
+    : RedisQueue(link, settings, dead, time)
+{
+    private static readonly RedisScript Recover = RedisScript.Load("stream-recover");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "stream-settle", "stream-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "stream-settle", "stream-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "stream-settle", "stream-read-main");
+    private static readonly RedisScript Depth = RedisScript.Load("stream-depth");
+
+    private readonly string _idPrefix = StreamElement.IdPrefix(settings.Keys.Queue);
+
+    private protected override IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; } =
+    [
+        (settings.Keys.Queue, "stream"),
+        (settings.Keys.Lease, "string"),
+        (settings.Keys.Confirmed, "hash"),
+        (settings.Keys.Dead, "stream"),
+    ];
+
+    private protected override RedisScript RecoverScript => Recover;
+
+    private protected override RedisScript TakeScript => Take;
+
+    private protected override RedisScript SettleScript => Settle;
+
+    private protected override RedisScript ReadScript => Read;
+
+    /// <summary>
+    /// Length of the queue and of its journal. On Redis 6.2, and on Redis 7 once entries were deleted,
+    /// the queued entries of a stream whose settled entries are never deleted are an upper bound.
+    /// </summary>
+    public override async Task<QueueDepth> DepthAsync()
+    {
+        using var reply = await SendAsync(Depth, Settings.Group).ConfigureAwait(false);
+        return Parse(reply.Read());
+
+        static QueueDepth Parse(RespReader reader)
+        {
+            reader.DemandAggregate();
+            reader.MoveNextScalar();
+            var queued = reader.ReadInt64();
+            reader.MoveNextScalar();
+            var journal = reader.ReadInt64();
+            reader.MoveNextScalar();
+            return new QueueDepth(
+                queued,
+                journal,
+                EntryPosition.TryParse(reader.ReadString(), out var oldest) ? StreamElement.PushedAt(oldest) : null);
+        }
+    }
+
+    private protected override RedisValue[] RecoverArguments(EntryPosition seen) => ["", Settings.Group];
+
+    private protected override RedisValue[] KindArguments() =>
+        [Settings.Group, Settings.Deletion == StreamDeletion.Own ? "1" : "0", _idPrefix];
+
+    private protected override RedisValue PositionArgument(EntryPosition position) => position.ToString();
+
+    private protected override Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen)
+    {
+        // XREAD delivers to nobody: it only tells that there is something behind what was taken.
+        RedisKeyOrValue[] arguments =
+        [
+            (RedisValue)"COUNT", (RedisValue)1, (RedisValue)"BLOCK", (RedisValue)(long)Settings.WaitTime.TotalMilliseconds,
+            (RedisValue)"STREAMS", (RedisKey)Settings.Keys.Queue, (RedisValue)seen.ToString(),
+        ];
+        return database.ExecuteRespAsync("XREAD", arguments);
+    }
+
+    private protected override QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer) =>
+        StreamElement.Read(ref reader, buffer, _idPrefix);
+}
+
+/// <summary>Turns stream entries into queue entries. Pure.</summary>
+internal static class StreamElement
+{
+    /// <summary>
+    /// Streams are younger than this (Redis 5 is of 2018): an id below it was chosen by the app and
+    /// is no time.
+    /// </summary>
+    private const ulong EarliestTime = 1_500_000_000_000;
+
+    private const ulong LatestTime = 253_402_300_799_999;
+
+    /// <summary>Prefix of the generated ids of a stream queue: <c>b-</c>, 8 hex digits of its name's SHA-256, <c>-</c>.</summary>
+    public static string IdPrefix(string queue) =>
+        "b-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(queue)).AsSpan(0, 4)) + "-";
+
+    /// <summary>The time that an entry id carries; null when it is none.</summary>
+    public static DateTimeOffset? PushedAt(EntryPosition position) =>
+        position.High is >= EarliestTime and <= LatestTime
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)position.High)
+            : null;
+
+    /// <summary>
+    /// Reads <c>[id, [field, value, …], taken at]</c>. The payload is the value of the field
+    /// <c>payload</c>, or of the only field; of several others a flat JSON envelope is made.
+    /// </summary>
+    /// <exception cref="QueueFaultException">The reply has another form.</exception>
+    public static QueueEntry Read(ref RespReader reader, BatchBuffer buffer, string idPrefix)
+    {
+        reader.MoveNextAggregate();
+        reader.MoveNextScalar();
+        var id = buffer.Take(idPrefix.Length + reader.ScalarLength());
+        Encoding.ASCII.GetBytes(idPrefix, id.Span);
+        reader.CopyTo(id.Span[idPrefix.Length..]);
+        if (!TryParsePosition(id.Span[idPrefix.Length..], out var position))
+            throw TakeReply.Unreadable();
+
+        reader.MoveNextAggregate();
+        var payload = ReadPayload(ref reader, buffer);
+        reader.MoveNextScalar();
+        return new QueueEntry(
+            position,
+            EntryKind.Payload,
+            id,
+            payload,
+            DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
+            PushedAt(position));
+    }
+
+    private static ReadOnlyMemory<byte> ReadPayload(ref RespReader reader, BatchBuffer buffer)
+    {
+        var fields = reader.AggregateLength() / 2;
+        var ahead = reader;
+        ReadOnlyMemory<byte>? payload = null;
+        for (var i = 0; i < fields; i++)
+        {
+            reader.MoveNextScalar();
+            var isPayload = fields == 1 || (payload is null && reader.Is("payload"u8));
+            reader.MoveNextScalar();
+            if (isPayload)
+                payload = buffer.Copy(ref reader);
+        }
+
+        return payload ?? StreamEnvelope.Write(ahead, fields);
+    }
+
+    private static bool TryParsePosition(ReadOnlySpan<byte> id, out EntryPosition position)
+    {
+        Span<char> text = stackalloc char[41];
+        position = default;
+        return id.Length <= text.Length
+            && EntryPosition.TryParse(text[..Encoding.ASCII.GetChars(id, text)], out position);
+    }
+}

@@ -1,0 +1,270 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Reflection;
+using Akka.Configuration;
+using Bridge.Settings;
+using StackExchange.Redis;
+
+namespace Bridge.Host.Configuration;
+
+/// <summary>
+/// Turns texts and environment variables into a validated configuration, or into every mistake
+/// together. Pure but for the files of secrets and certificates, which it reads through the given function.
+/// </summary>
+public static class ConfigurationReader
+{
+    private const string DefaultBridgeName = "main";
+
+    private static readonly Lazy<ConfigurationText> Embedded = new(ReadEmbedded);
+
+    /// <summary>The program's <c>hocon/reference.conf</c>, which owns every default.</summary>
+    public static ConfigurationText Reference => Embedded.Value;
+
+    /// <summary>Reads the configuration.</summary>
+    /// <param name="files">The operator's files, later ones win.</param>
+    /// <param name="environment">Environment variables; they win over files. Empty ones count as not set.</param>
+    /// <param name="readFile">Gives the whole text of a secret or certificate file, or throws as <see cref="File.ReadAllText(string)" /> does.</param>
+    public static ConfigurationResult Read(
+        IReadOnlyList<ConfigurationText> files,
+        IReadOnlyDictionary<string, string> environment,
+        Func<string, string> readFile)
+    {
+        var mistakes = new List<ConfigurationMistake>();
+        var reference = HoconText.Parse(Reference, mistakes)
+            ?? throw new InvalidOperationException($"{Reference.Name}: {mistakes[0].Found}");
+        var schema = (ConfigurationSection)reference.Root.Find("bridge")!;
+        var defaults = (ConfigurationSection)schema.Find("defaults")!;
+        var root = reference.Root;
+        var akka = reference.Config;
+        var unreadable = false;
+        foreach (var file in files)
+        {
+            if (HoconText.Parse(file, mistakes) is not { } parsed)
+            {
+                unreadable = true;
+                continue;
+            }
+
+            FindUnknownKeys(parsed.Root, schema, defaults, mistakes);
+            root = root.With(parsed.Root);
+            akka = parsed.Config.WithFallback(akka);
+        }
+
+        CheckVariables(environment, mistakes);
+        var process = new SettingReader(ReadProcess(root, environment), mistakes);
+        var http = ReadHttp(process);
+        var logLevel = process.Choice(
+            "log.level",
+            ("info", LogLevel.Information), ("debug", LogLevel.Debug), ("warning", LogLevel.Warning), ("error", LogLevel.Error));
+        var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
+        var bridges = ReadBridges(root, environment, readFile, mistakes);
+        if (mistakes.Count > 0)
+            return new ConfigurationResult(null, [.. Tidy(mistakes, unreadable)]);
+        return new ConfigurationResult(
+            new HostConfiguration
+            {
+                Bridges = bridges,
+                Http = http,
+                LogLevel = logLevel,
+                LogFormat = logFormat,
+                Akka = ConfigurationFactory.Empty.WithFallback(akka.GetConfig("akka") is { } section
+                    ? section.Root.AtKey("akka")
+                    : ConfigurationFactory.Empty),
+            },
+            []);
+    }
+
+    /// <summary>
+    /// Each mistake once, though every bridge meets one in the defaults. A mistake in the reference
+    /// is a setting that nobody made: it has no file, and says nothing when a file could not be read.
+    /// </summary>
+    private static IEnumerable<ConfigurationMistake> Tidy(IEnumerable<ConfigurationMistake> mistakes, bool unreadable) =>
+        mistakes
+            .Where(mistake => !unreadable || mistake.File != Reference.Name)
+            .Select(mistake => mistake.File == Reference.Name ? mistake with { File = null } : mistake)
+            .Distinct();
+
+    private static ConfigurationSection ReadProcess(ConfigurationSection root, IReadOnlyDictionary<string, string> environment)
+    {
+        var process = (ConfigurationSection)root.Find("bridge")!;
+        return IsSet(environment, EnvironmentKeys.Http, out var http)
+            ? process.With("http", new ConfigurationValue(EnvironmentKeys.Http, null, http, null))
+            : process;
+    }
+
+    private static HttpAddress? ReadHttp(SettingReader process)
+    {
+        var text = process.Text("http");
+        if (text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        var any = text.StartsWith("*:", StringComparison.Ordinal);
+        if (HostAndPort.TryParse(any ? "localhost" + text[1..] : text, out var host, out var port)
+            && (host == "localhost" || IPAddress.TryParse(host, out _)))
+            return new HttpAddress(any ? "*" : host, port);
+        process.Mistake("http", SettingReader.Quote(text), "address:port with an IP address, localhost or * for the address, such as 127.0.0.1:9180, or off");
+        return null;
+    }
+
+    private static ImmutableArray<BridgeSettings> ReadBridges(
+        ConfigurationSection root,
+        IReadOnlyDictionary<string, string> environment,
+        Func<string, string> readFile,
+        List<ConfigurationMistake> mistakes)
+    {
+        if (root.Find("bridge", "defaults") is not ConfigurationSection defaults)
+            return []; // Reported with the unknown keys.
+        var sections = root.Find("bridge", "bridges") is ConfigurationSection given
+            ? given.Children.Where(child => child.Value is ConfigurationSection).OrderBy(child => child.Key, StringComparer.Ordinal).ToList()
+            : [];
+        if (sections.Count == 0)
+            sections.Add(new(DefaultBridgeName, ConfigurationSection.Empty(defaults.Key)));
+
+        var secret = IsSet(environment, EnvironmentKeys.Secret, out var found) ? found : null;
+        if (secret is not null && IsSet(environment, EnvironmentKeys.SecretFile, out _))
+            mistakes.Add(new(EnvironmentKeys.SecretFile, $"a value besides {EnvironmentKeys.Secret}", "one of the two"));
+
+        foreach (var (variable, path) in EnvironmentKeys.ForASingleBridge)
+            if (sections.Count > 1 && IsSet(environment, variable, out var value))
+                mistakes.Add(new(variable, SettingReader.Quote(value), $"not set, because there are {sections.Count} bridges; set {path} of each in the file"));
+
+        var bridges = ImmutableArray.CreateBuilder<BridgeSettings>();
+        foreach (var (name, node) in sections)
+        {
+            if (!BridgeReader.IsName(name))
+            {
+                mistakes.Add(new(node.Key, SettingReader.Quote(name) + " as a bridge's name", "letters, digits, '-' and '_', at most 64", node.File));
+                continue;
+            }
+
+            var section = WithVariables(defaults.With((ConfigurationSection)node), environment, sections.Count == 1);
+            bridges.Add(new BridgeReader(name, section, secret, readFile, mistakes).Read());
+        }
+
+        if (mistakes.Count == 0)
+            FindCollisions(bridges, mistakes);
+        return bridges.ToImmutable();
+    }
+
+    private static ConfigurationSection WithVariables(ConfigurationSection section, IReadOnlyDictionary<string, string> environment, bool alone)
+    {
+        foreach (var (variable, path) in alone ? [.. EnvironmentKeys.ForEveryBridge, .. EnvironmentKeys.ForASingleBridge] : EnvironmentKeys.ForEveryBridge)
+            if (IsSet(environment, variable, out var value))
+                section = section.With(path, new ConfigurationValue(variable, null, value, null));
+        return section;
+    }
+
+    /// <summary>Two bridges of one domain would throw each other out; two on one queue would wait for each other's lease.</summary>
+    private static void FindCollisions(IEnumerable<BridgeSettings> bridges, List<ConfigurationMistake> mistakes)
+    {
+        var domains = new Dictionary<string, string>(StringComparer.Ordinal);
+        var queues = new Dictionary<(string Redis, string Key), string>();
+        foreach (var bridge in bridges)
+        {
+            if (!domains.TryAdd(bridge.Xmpp.Domain, bridge.Name))
+                mistakes.Add(new(
+                    $"bridge.bridges.{bridge.Name}.xmpp.domain",
+                    $"\"{bridge.Xmpp.Domain}\", which is bridge {domains[bridge.Xmpp.Domain]}'s too",
+                    "a domain of its own for each bridge"));
+            // Names that differ may still share every other key: q and {q} have the same journal.
+            var queue = (RedisIdentity(bridge.Queue.Redis), bridge.Queue.Keys.Inflight);
+            if (!queues.TryAdd(queue, bridge.Name))
+                mistakes.Add(new(
+                    $"bridge.bridges.{bridge.Name}.queue.name",
+                    $"\"{bridge.Queue.Keys.Queue}\", which is bridge {queues[queue]}'s on the same Redis too",
+                    "a queue of its own for each bridge"));
+        }
+    }
+
+    private static string RedisIdentity(string connection)
+    {
+        var options = ConfigurationOptions.Parse(connection);
+        options.SetDefaultPorts();
+        var addresses = options.EndPoints.Select(endpoint => endpoint.ToString()!.ToLowerInvariant()).Order(StringComparer.Ordinal);
+        return $"{string.Join(',', addresses)}/{options.ServiceName}/{options.DefaultDatabase ?? 0}";
+    }
+
+    private static void FindUnknownKeys(
+        ConfigurationSection root, ConfigurationSection schema, ConfigurationSection defaults, List<ConfigurationMistake> mistakes)
+    {
+        // Other top-level names may belong to nobody, but one that is nearly ours is a slip.
+        foreach (var (name, node) in root.Children)
+            if (name is not ("bridge" or "akka") && NearestName.Distance(name, "bridge") <= 2)
+                mistakes.Add(new(name, "an unknown section", "bridge (did you mean that?)", node.File));
+        if (root.Find("bridge") is not { } bridge)
+            return;
+        Compare(bridge, schema, mistakes);
+        if (root.Find("bridge", "bridges") is ConfigurationSection bridges)
+            foreach (var node in bridges.Children.Values)
+                Compare(node, defaults, mistakes);
+    }
+
+    private static void Compare(ConfigurationNode node, ConfigurationSection known, List<ConfigurationMistake> mistakes)
+    {
+        if (node is not ConfigurationSection section)
+        {
+            mistakes.Add(new(node.Key, "a value", "a section { … }", node.File));
+            return;
+        }
+
+        foreach (var (name, child) in section.Children)
+        {
+            switch (known.Children.GetValueOrDefault(name))
+            {
+                case null:
+                    mistakes.Add(Unknown(name, child, known));
+                    break;
+                case ConfigurationValue when child is ConfigurationSection:
+                    mistakes.Add(new(child.Key, "a section", "a value", child.File));
+                    break;
+                // What stands under bridge.bridges are names, which the caller looks at.
+                case ConfigurationSection { Key: "bridge.bridges" }:
+                    if (child is not ConfigurationSection)
+                        mistakes.Add(new(child.Key, "a value", "a section { … }", child.File));
+                    break;
+                case ConfigurationSection expected:
+                    Compare(child, expected, mistakes);
+                    break;
+            }
+        }
+    }
+
+    private static ConfigurationMistake Unknown(string name, ConfigurationNode node, ConfigurationSection known)
+    {
+        // The value of an unknown setting is not shown: it may be a misplaced password.
+        if (name is "secret" or "password")
+            return new(node.Key, "a secret in a configuration file", "BRIDGE_SECRET, or a file named by BRIDGE_SECRET_FILE or xmpp.secret-file", node.File);
+        var allowed = "one of " + string.Join(", ", known.Children.Keys.Order(StringComparer.Ordinal));
+        if (NearestName.Of(name, known.Children.Keys) is { } nearest)
+            allowed = $"{nearest} (did you mean that?)";
+        // HOCON ends an unquoted value at ':' and ',': what follows looks like a setting then.
+        else if (name.All(char.IsAsciiDigit))
+            allowed += "; a value with ':' or ',' in it must stand in quotes";
+        return new(node.Key, "an unknown setting", allowed, node.File);
+    }
+
+    private static void CheckVariables(IReadOnlyDictionary<string, string> environment, List<ConfigurationMistake> mistakes)
+    {
+        // Only near misses: an orchestrator may set BRIDGE_PORT and the like for a service called bridge.
+        foreach (var variable in environment.Keys.Where(variable =>
+                     variable.StartsWith("BRIDGE_", StringComparison.Ordinal) && !EnvironmentKeys.All.Contains(variable, StringComparer.Ordinal)))
+        {
+            var nearest = EnvironmentKeys.All.MinBy(known => NearestName.Distance(variable, known))!;
+            if (NearestName.Distance(variable, nearest) <= 2)
+                mistakes.Add(new(variable, "an unknown environment variable", $"{nearest} (did you mean that?)"));
+        }
+    }
+
+    private static bool IsSet(IReadOnlyDictionary<string, string> environment, string variable, out string value)
+    {
+        value = environment.GetValueOrDefault(variable) ?? "";
+        return value.Length > 0;
+    }
+
+    private static ConfigurationText ReadEmbedded()
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("reference.conf")
+            ?? throw new InvalidOperationException("reference.conf is missing from the program.");
+        using var reader = new StreamReader(stream);
+        return new ConfigurationText("reference.conf", reader.ReadToEnd());
+    }
+}

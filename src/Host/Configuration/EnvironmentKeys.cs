@@ -1,0 +1,41 @@
+namespace Bridge.Host.Configuration;
+
+/// <summary>The environment variables that Bridge reads, and the settings they override.</summary>
+internal static class EnvironmentKeys
+{
+    /// <summary>The component's secret itself.</summary>
+    public const string Secret = "BRIDGE_SECRET";
+
+    /// <summary>A file with the secret.</summary>
+    public const string SecretFile = "BRIDGE_SECRET_FILE";
+
+    /// <summary>Where HTTP is served.</summary>
+    public const string Http = "BRIDGE_HTTP";
+
+    /// <summary>Variables that hold for every bridge: name, and the path of the setting within a bridge.</summary>
+    public static readonly (string Variable, string Path)[] ForEveryBridge =
+    [
+        ("BRIDGE_REDIS", "redis"),
+        ("BRIDGE_QUEUE_KIND", "queue.kind"),
+        ("BRIDGE_XMPP", "xmpp.endpoints"),
+        ("BRIDGE_CONFIRM", "confirm.grade"),
+        ("BRIDGE_HOLD", "confirm.hold"),
+        (SecretFile, "xmpp.secret-file"),
+    ];
+
+    /// <summary>Variables that name what each bridge must have for itself: refused when there are several.</summary>
+    public static readonly (string Variable, string Path)[] ForASingleBridge =
+    [
+        ("BRIDGE_QUEUE", "queue.name"),
+        ("BRIDGE_DOMAIN", "xmpp.domain"),
+    ];
+
+    /// <summary>All of them.</summary>
+    public static readonly string[] All =
+    [
+        .. ForEveryBridge.Select(row => row.Variable),
+        .. ForASingleBridge.Select(row => row.Variable),
+        Secret,
+        Http,
+    ];
+}

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using Bridge.Settings;
+
+namespace Bridge.Host.Configuration;
+
+/// <summary>How log lines look.</summary>
+public enum LogFormat
+{
+    /// <summary>One line per event, for people.</summary>
+    Text,
+
+    /// <summary>One JSON object per line, for collectors.</summary>
+    Json,
+}
+
+/// <summary>Where HTTP is served.</summary>
+/// <param name="Host">An IP address, <c>localhost</c>, or <c>*</c> for every address.</param>
+/// <param name="Port">0 takes a free port.</param>
+public sealed record HttpAddress(string Host, int Port)
+{
+    /// <inheritdoc />
+    public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
+}
+
+/// <summary>Everything the process needs to know, validated.</summary>
+public sealed record HostConfiguration
+{
+    /// <summary>At least one bridge; names, queues and domains are unique.</summary>
+    public required ImmutableArray<BridgeSettings> Bridges { get; init; }
+
+    /// <summary>Where health and metrics are served; null: nowhere.</summary>
+    public required HttpAddress? Http { get; init; }
+
+    /// <summary>The least level that is logged.</summary>
+    public required LogLevel LogLevel { get; init; }
+
+    /// <summary>How log lines look.</summary>
+    public required LogFormat LogFormat { get; init; }
+
+    /// <summary>The <c>akka</c> section for the actor system.</summary>
+    public required Akka.Configuration.Config Akka { get; init; }
+}
+
+/// <summary>A configuration file's text.</summary>
+/// <param name="Name">Its path as the operator gave it.</param>
+/// <param name="Text">HOCON.</param>
+public sealed record ConfigurationText(string Name, string Text);
+
+/// <summary>The configuration, or all that is wrong with it.</summary>
+/// <param name="Configuration">Null when there are mistakes.</param>
+/// <param name="Mistakes">Empty when there is a configuration.</param>
+public sealed record ConfigurationResult(HostConfiguration? Configuration, ImmutableArray<ConfigurationMistake> Mistakes);

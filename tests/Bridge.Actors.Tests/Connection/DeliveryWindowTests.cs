@@ -1,0 +1,386 @@
+using System.Buffers;
+using Bridge.Connection;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+
+namespace Bridge.Actors.Tests.Connection;
+
+public sealed class DeliveryWindowTests
+{
+    private static readonly TimeSpan Hold = TimeSpan.FromSeconds(2);
+
+    private static readonly WindowSettings Limits = new()
+    {
+        UnconfirmedEntries = 10_000,
+        UnconfirmedBytes = 16 << 20,
+        HeldEntries = 4_000_000,
+        HeldBytes = 1 << 30,
+        BarrierEntries = 5,
+        BarrierBytes = 1_000,
+        TargetRoundTrip = TimeSpan.FromMilliseconds(250),
+    };
+
+    [Fact]
+    public void A_lone_entry_is_followed_by_a_barrier_at_once()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10), At(0));
+
+        Assert.Equal(["1..1", "b1"], Writes(window));
+    }
+
+    [Fact]
+    public void While_a_barrier_is_outstanding_a_trickle_waits_for_its_return_to_get_its_own()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.Append(Batch(1, 10), At(1));
+
+        Assert.Equal(["2..2"], Writes(window));
+        window.BarrierReturned(1, At(2));
+        Assert.Equal(["b2"], Writes(window));
+    }
+
+    [Fact]
+    public void A_flood_gets_a_barrier_for_every_limit_of_entries()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10), At(0));
+
+        Assert.Equal(["1..5", "b1", "6..10", "b2", "11..12"], Writes(window));
+    }
+
+    [Fact]
+    public void Large_stanzas_get_a_barrier_for_every_limit_of_bytes()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 600, 600, 600), At(0));
+
+        Assert.Equal(["1..2", "b1", "3..3"], Writes(window));
+    }
+
+    [Fact]
+    public void A_returned_barrier_confirms_what_was_written_before_it_and_nothing_behind()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10, 10, 10, 10), At(0));
+        Writes(window);
+
+        var outcome = window.BarrierReturned(1, At(7));
+
+        Assert.True(outcome.Expected);
+        Assert.Equal(5, outcome.ConfirmedEntries);
+        Assert.Equal(At(7), outcome.RoundTrip);
+        Assert.Equal(P(5), window.ConfirmedUpTo);
+        Assert.Equal(1, window.UnconfirmedEntries);
+    }
+
+    [Fact]
+    public void A_later_barrier_confirms_for_missing_ones_and_counts_them()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10), At(0));
+        Writes(window);
+
+        var outcome = window.BarrierReturned(2, At(1));
+
+        Assert.Equal(1, outcome.Missing);
+        Assert.Equal(10, outcome.ConfirmedEntries);
+    }
+
+    [Theory]
+    [InlineData(1, "answered twice")]
+    [InlineData(9, "never written")]
+    [InlineData(0, "not a number of ours")]
+    public void An_unexpected_barrier_changes_nothing(long number, string why)
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(1));
+        window.Append(Batch(1, 10), At(2));
+
+        Assert.False(window.BarrierReturned(number, At(3)).Expected, why);
+        Assert.Equal(1, window.UnconfirmedEntries);
+    }
+
+    [Fact]
+    public void Grade_accepted_settles_as_soon_as_the_barrier_returned()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10), At(0));
+        Writes(window);
+        Assert.Null(window.TakeSettleable(At(1)));
+        window.BarrierReturned(1, At(1));
+
+        Assert.Equal(P(2), window.TakeSettleable(At(1))!.UpTo);
+        Assert.Equal(0, window.HeldEntries);
+    }
+
+    [Fact]
+    public void Grade_held_settles_only_after_the_hold()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10, 10), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(100));
+
+        Assert.Null(window.TakeSettleable(At(2_099)));
+        Assert.Equal(2, window.HeldEntries);
+        Assert.Equal(P(2), window.TakeSettleable(At(2_100))!.UpTo);
+    }
+
+    [Fact]
+    public void A_rejected_entry_leaves_with_its_neighbours_and_its_reason()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, -1, 10), At(0));
+        Assert.Equal(["1..3", "b1"], Writes(window));
+        window.BarrierReturned(1, At(1));
+
+        var settleable = window.TakeSettleable(At(1))!;
+
+        Assert.Equal(3, settleable.Entries);
+        var rejected = Assert.Single(settleable.Rejected);
+        Assert.Equal(P(2), rejected.Position);
+        Assert.Equal("not-well-formed", rejected.Reason);
+        Assert.Equal(0, window.PendingRejections);
+    }
+
+    [Fact]
+    public void Rejected_entries_with_nothing_before_them_need_no_barrier_and_no_hold()
+    {
+        var window = Holding();
+        window.Append(Batch(0, -1, -1), At(0));
+
+        Assert.Empty(Writes(window));
+        Assert.Equal(P(2), window.TakeSettleable(At(0))!.UpTo);
+    }
+
+    [Fact]
+    public void Rejected_entries_behind_held_ones_wait_for_them()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10, -1), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(0));
+
+        Assert.Null(window.TakeSettleable(At(1_999)));
+        Assert.Equal(P(2), window.TakeSettleable(At(2_000))!.UpTo);
+    }
+
+    [Fact]
+    public void After_a_lost_stream_the_unconfirmed_are_written_again_in_order()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10, 10, 10, 10, 10), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(1));
+
+        var underWay = window.StreamLost();
+
+        Assert.Equal([P(6), P(7)], underWay);
+        Assert.Equal(["6..7", "b2"], Writes(window));
+        Assert.Equal(1, window.FrontAttempts);
+    }
+
+    [Fact]
+    public void A_barrier_of_a_lost_stream_confirms_nothing()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.StreamLost();
+
+        Assert.False(window.BarrierReturned(1, At(1)).Expected);
+        Assert.Equal(1, window.UnconfirmedEntries);
+    }
+
+    [Fact]
+    public void A_limit_stops_the_writing_behind_it_and_closes_it_with_a_barrier()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10, 10), At(0));
+
+        Assert.Equal(["1..2", "b1"], Writes(window, P(2)));
+        Assert.Empty(Writes(window, P(2)));
+        Assert.Equal(["3..3", "b2"], Writes(window, P(3)));
+    }
+
+    [Fact]
+    public void A_convicted_entry_is_not_written_again()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10, 10), At(0));
+        Writes(window);
+        window.StreamLost();
+
+        Assert.True(window.Reject(P(2), new Rejection(RejectionReason.Convicted, -1, "policy-violation"), At(1)));
+        Assert.Equal(["1..1", "3..3", "b2"], Writes(window));
+        window.BarrierReturned(2, At(2));
+        var rejected = Assert.Single(window.TakeSettleable(At(2))!.Rejected);
+        Assert.Equal((P(2), 1), (rejected.Position, rejected.Attempts));
+    }
+
+    [Fact]
+    public void A_new_owner_continues_the_hold_of_its_predecessor()
+    {
+        var window = Holding();
+        window.ForgetAll(P(3));
+        window.ContinueHold(P(9), 6, At(0));
+        window.Append(Batch(9, 10), At(0));
+
+        Assert.Equal(P(9), window.ConfirmedUpTo);
+        Assert.Null(window.TakeSettleable(At(1_999)));
+        Assert.Equal(P(9), window.TakeSettleable(At(2_000))!.UpTo);
+    }
+
+    [Fact]
+    public void Entries_that_would_break_the_order_are_refused()
+    {
+        var window = Accepting();
+        window.Append(Batch(5, 10), At(0));
+
+        Assert.Throws<InvalidOperationException>(() => window.Append(Batch(3, 10), At(0)));
+    }
+
+    [Fact]
+    public void Full_held_limits_are_told()
+    {
+        var window = new DeliveryWindow(Limits with { HeldEntries = 2 }, ConfirmGrade.Held, Hold);
+        window.Append(Batch(0, 10, 10), At(0));
+        Writes(window);
+        Assert.False(window.HeldIsFull);
+        window.BarrierReturned(1, At(0));
+
+        Assert.True(window.HeldIsFull);
+        window.TakeSettleable(At(2_000));
+        Assert.False(window.HeldIsFull);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Random_histories_settle_every_entry_once_in_order_and_only_after_a_barrier_behind_it(int seed)
+    {
+        seed = TestSeed.Of(seed);
+        var random = new Random(seed);
+        var window = new DeliveryWindow(Limits, random.Next(2) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held, Hold);
+        ulong appended = 0, settled = 0, confirmedByServer = 0;
+        var rejectedPositions = new HashSet<EntryPosition>();
+        var seenRejected = new HashSet<EntryPosition>();
+        // The server sees what is written, in order; a barrier's return proves all that came before it.
+        var stream = new List<(ulong UpTo, long Barrier)>();
+        ulong written = 0;
+        var now = TimeSpan.Zero;
+        for (var step = 0; step < 20_000; step++)
+        {
+            now += TimeSpan.FromMilliseconds(random.Next(20));
+            switch (random.Next(10))
+            {
+                case < 3 when window.UnconfirmedEntries < 500:
+                    var lengths = Enumerable.Range(0, random.Next(1, 20)).Select(_ => random.Next(8) == 0 ? -1 : random.Next(1, 400)).ToArray();
+                    for (var i = 0; i < lengths.Length; i++)
+                        if (lengths[i] < 0)
+                            rejectedPositions.Add(P(appended + (ulong)i + 1));
+                    window.Append(Batch(appended, lengths), now);
+                    appended += (ulong)lengths.Length;
+                    break;
+                case < 6:
+                    while (window.TryNextWrite(null, now, out var write))
+                    {
+                        if (write.Batch is null)
+                            stream.Add((written, write.Barrier));
+                        else
+                            written = LastPositionIn(write);
+                    }
+
+                    break;
+                case < 8 when stream.Count > 0:
+                    var index = random.Next(Math.Min(stream.Count, 3));
+                    var (upTo, barrier) = stream[index];
+                    stream.RemoveRange(0, index + 1);
+                    confirmedByServer = Math.Max(confirmedByServer, upTo);
+                    Assert.True(window.BarrierReturned(barrier, now).Expected);
+                    break;
+                case 8 when random.Next(20) == 0:
+                    window.StreamLost();
+                    stream.Clear();
+                    written = 0;
+                    break;
+                default:
+                    if (window.TakeSettleable(now) is { } settleable)
+                    {
+                        Assert.Equal(settleable.UpTo.Low - settled, (ulong)settleable.Entries);
+                        for (var p = settled + 1; p <= settleable.UpTo.Low; p++)
+                            Assert.True(p <= confirmedByServer || rejectedPositions.Contains(P(p)), $"{p} was settled unconfirmed; seed {seed}");
+                        settled = settleable.UpTo.Low;
+                        foreach (var rejected in settleable.Rejected)
+                            Assert.True(seenRejected.Add(rejected.Position));
+                    }
+
+                    break;
+            }
+        }
+
+        Assert.True(settled > 1_000, $"too little happened; seed {seed}");
+        Assert.Equal(rejectedPositions.Where(p => p.Low <= settled).Count(), seenRejected.Count);
+    }
+
+    private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero);
+
+    private static DeliveryWindow Holding() => new(Limits, ConfirmGrade.Held, Hold);
+
+    private static TimeSpan At(int milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    private static EntryPosition P(ulong sequence) => EntryPosition.OfSequence(sequence);
+
+    /// <summary>A batch behind a sequence; a negative length is a rejected entry. Each stanza's bytes hold its sequence.</summary>
+    private static EncodedBatch Batch(ulong after, params int[] lengths)
+    {
+        var entries = new EncodedEntry[lengths.Length];
+        var offset = 0;
+        for (var i = 0; i < lengths.Length; i++)
+        {
+            var length = Math.Max(lengths[i], 0);
+            var rejection = lengths[i] < 0 ? new Rejection(RejectionReason.NotWellFormed, 0, "bad") : default;
+            entries[i] = new EncodedEntry(P(after + (ulong)i + 1), offset, length, 10, rejection, 0, default);
+            offset += length;
+        }
+
+        return new EncodedBatch(1, (long)after, entries, ArrayPool<byte>.Shared.Rent(Math.Max(offset, 1)));
+    }
+
+    private static ulong LastPositionIn(WriteStep write)
+    {
+        ulong last = 0;
+        foreach (var entry in write.Batch!.Entries)
+            if (entry.Length > 0 && entry.Offset >= write.Offset && entry.Offset < write.Offset + write.Length)
+                last = entry.Position.Low;
+        return last;
+    }
+
+    private static List<string> Writes(DeliveryWindow window, EntryPosition? upTo = null)
+    {
+        var writes = new List<string>();
+        while (window.TryNextWrite(upTo, TimeSpan.Zero, out var step))
+        {
+            if (step.Batch is null)
+            {
+                writes.Add($"b{step.Barrier}");
+                continue;
+            }
+
+            ulong first = 0;
+            foreach (var entry in step.Batch.Entries)
+                if (first == 0 && entry.Length > 0 && entry.Offset >= step.Offset)
+                    first = entry.Position.Low;
+            writes.Add($"{first}..{LastPositionIn(step)}");
+        }
+
+        return writes;
+    }
+}

@@ -1,0 +1,415 @@
+using Bridge.Host.Configuration;
+using Bridge.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace Bridge.Actors.Tests.Host;
+
+public sealed class ConfigurationReaderTests
+{
+    private const string Secret = "s3cr3t-of-the-component";
+
+    private static readonly Dictionary<string, string> Essentials = new()
+    {
+        ["BRIDGE_DOMAIN"] = "bridge.example.com",
+        ["BRIDGE_SECRET"] = Secret,
+    };
+
+    [Fact]
+    public void Domain_and_secret_are_enough_for_one_bridge_called_main_with_the_defaults_of_the_reference()
+    {
+        var configuration = Valid([]);
+
+        var bridge = Assert.Single(configuration.Bridges);
+        Assert.Equal("main", bridge.Name);
+        Assert.Equal("127.0.0.1:6379", bridge.Queue.Redis);
+        Assert.Equal("xmpp:outbound", bridge.Queue.Keys.Queue);
+        Assert.Equal(QueueKind.List, bridge.Queue.Kind);
+        Assert.Equal("bridge", bridge.Queue.Group);
+        Assert.Equal(StreamDeletion.Own, bridge.Queue.Deletion);
+        Assert.Equal((512, 1 << 20, 3, 256 << 10), (bridge.Queue.BatchEntries, bridge.Queue.BatchBytes, bridge.Queue.TakesInFlight, bridge.Queue.MaxEntryBytes));
+        Assert.Equal((Seconds(2), Seconds(2)), (bridge.Queue.CallTimeout, bridge.Queue.WaitTime));
+        Assert.Equal(new XmppEndpoint("127.0.0.1", 5347), Assert.Single(bridge.Xmpp.Endpoints));
+        Assert.Equal("bridge.example.com", bridge.Xmpp.Domain);
+        Assert.Equal(Secret, bridge.Xmpp.Secret.Reveal());
+        Assert.Equal("example.com", bridge.Xmpp.ServerDomain);
+        Assert.Null(bridge.Xmpp.Tls);
+        Assert.Equal((Seconds(5), Seconds(5), Seconds(5)), (bridge.Xmpp.ConnectTimeout, bridge.Xmpp.HeaderTimeout, bridge.Xmpp.HandshakeTimeout));
+        Assert.Equal((Seconds(2), Seconds(6), Seconds(60), Seconds(2)), (bridge.Xmpp.IdleBarrier, bridge.Xmpp.ProgressTimeout, bridge.Xmpp.BarrierTimeout, bridge.Xmpp.CloseTimeout));
+        Assert.Equal((Seconds(0.2), Seconds(10), TimeSpan.Zero), (bridge.Xmpp.BackoffMin, bridge.Xmpp.BackoffMax, bridge.Xmpp.ResumeDelay));
+        Assert.Equal((ConfirmGrade.Held, Seconds(2), UptimeTrust.Auto), (bridge.Confirm.Grade, bridge.Confirm.Hold, bridge.Confirm.TrustUptime));
+        Assert.Equal((10_000, 16L << 20, 4_000_000L, 1L << 30), (bridge.Window.UnconfirmedEntries, bridge.Window.UnconfirmedBytes, bridge.Window.HeldEntries, bridge.Window.HeldBytes));
+        Assert.Equal((500, 64 << 10, Seconds(0.25)), (bridge.Window.BarrierEntries, bridge.Window.BarrierBytes, bridge.Window.TargetRoundTrip));
+        Assert.Equal((256 << 10, 64, 64, Seconds(10)), (bridge.Stanza.MaxBytes, bridge.Stanza.MaxDepth, bridge.Stanza.MaxAttributes, bridge.Stanza.DelayStampAfter));
+        Assert.Empty(bridge.Stanza.FromDomains);
+        Assert.Equal("bridge.example.com", bridge.Stanza.DefaultFrom);
+        Assert.Equal((100_000L, TimeSpan.FromDays(30)), (bridge.Dead.MaxEntries, bridge.Dead.MaxAge));
+        Assert.Equal((10_000L, 10_000), (bridge.Outcomes.MaxEntries, bridge.Outcomes.Buffer));
+        Assert.Equal((Seconds(5), Seconds(1), Seconds(0.5), Seconds(1)), (bridge.Lease.TimeToLive, bridge.Lease.RenewEvery, bridge.Lease.PollEvery, bridge.Lease.SafetyMargin));
+        Assert.Equal((2, Seconds(5)), (bridge.Writers, bridge.DrainTimeout));
+        Assert.Equal(new HttpAddress("127.0.0.1", 9180), configuration.Http);
+        Assert.Equal((LogLevel.Information, LogFormat.Text), (configuration.LogLevel, configuration.LogFormat));
+        Assert.Equal("OFF", configuration.Akka.GetString("akka.stdout-loglevel"));
+    }
+
+    [Fact]
+    public void A_later_file_wins_over_an_earlier_one_and_the_environment_over_both()
+    {
+        var files = new[]
+        {
+            "bridge.defaults { redis = \"one:1\", queue.name = one, queue.kind = stream, confirm.hold = 1s, writers = 3 }",
+            "bridge.defaults { redis = \"two:2\", queue.name = two, confirm.hold = 3s }\n bridge.http = off",
+        };
+
+        var fromFiles = Valid(files).Bridges[0];
+        Assert.Equal(("two:2", "two", Seconds(3), 3), (fromFiles.Queue.Redis, fromFiles.Queue.Keys.Queue, fromFiles.Confirm.Hold, fromFiles.Writers));
+        Assert.Null(Valid(files).Http);
+
+        var configuration = Valid(
+            files,
+            ("BRIDGE_REDIS", "three:3,password=pw"),
+            ("BRIDGE_QUEUE", "three"),
+            ("BRIDGE_QUEUE_KIND", "list"),
+            ("BRIDGE_XMPP", "127.0.0.1:1, [::1]:2,localhost:3"),
+            ("BRIDGE_HTTP", "*:0"),
+            ("BRIDGE_CONFIRM", "accepted"),
+            ("BRIDGE_HOLD", "750ms"));
+        var bridge = configuration.Bridges[0];
+        Assert.Equal(("three:3,password=pw", "three", QueueKind.List), (bridge.Queue.Redis, bridge.Queue.Keys.Queue, bridge.Queue.Kind));
+        Assert.Equal([new("127.0.0.1", 1), new("::1", 2), new("localhost", 3)], bridge.Xmpp.Endpoints.AsEnumerable());
+        Assert.Equal((ConfirmGrade.Accepted, Seconds(0.75)), (bridge.Confirm.Grade, bridge.Confirm.Hold));
+        Assert.Equal(new HttpAddress("*", 0), configuration.Http);
+    }
+
+    [Fact]
+    public void The_environment_wins_over_a_single_named_bridge_of_a_file_too()
+    {
+        var bridge = Valid(["bridge.bridges.chat { queue.name = chat, xmpp.domain = chat.example.com }"], ("BRIDGE_QUEUE", "other")).Bridges[0];
+
+        Assert.Equal(("chat", "other", "bridge.example.com"), (bridge.Name, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain));
+    }
+
+    [Fact]
+    public void Several_bridges_inherit_the_defaults_and_override_them()
+    {
+        var result = Read(
+            ["""
+             bridge {
+               defaults { queue.kind = stream, xmpp.secret-file = "common" }
+               bridges {
+                 b { queue.name = "q:b", queue.kind = list, xmpp.domain = b.example.com, xmpp.secret-file = "own" }
+                 a { queue.name = "q:a", xmpp.domain = a.example.com }
+               }
+             }
+             """],
+            [],
+            new() { ["common"] = "shared\n", ["own"] = "own\r\n" });
+
+        Assert.Empty(result.Mistakes);
+        Assert.Equal(
+            [("a", "q:a", QueueKind.Stream, "shared"), ("b", "q:b", QueueKind.List, "own")],
+            result.Configuration!.Bridges.Select(bridge => (bridge.Name, bridge.Queue.Keys.Queue, bridge.Queue.Kind, bridge.Xmpp.Secret.Reveal())));
+    }
+
+    [Fact]
+    public void Domains_and_addresses_are_read_in_lower_case()
+    {
+        var bridge = Valid(
+            ["bridge.defaults.stanza { from-domains = [Example.ORG], default-from = \"Shop@EXAMPLE.org/Till\" }"],
+            ("BRIDGE_DOMAIN", "Bridge.Example.COM.")).Bridges[0];
+
+        Assert.Equal("bridge.example.com", bridge.Xmpp.Domain);
+        Assert.Equal(["example.org"], bridge.Stanza.FromDomains.AsEnumerable());
+        Assert.Equal("shop@example.org/Till", bridge.Stanza.DefaultFrom);
+    }
+
+    [Theory]
+    [InlineData("auto", "bridge.example.com", "example.com")]
+    [InlineData("auto", "bridge.localhost", "localhost")]
+    [InlineData("auto", "localhost", null)]
+    [InlineData("off", "bridge.example.com", null)]
+    [InlineData("Xmpp.Example.com", "bridge.example.com", "xmpp.example.com")]
+    public void The_server_domain_is_the_domain_without_its_first_label_unless_it_is_set(string setting, string domain, string? expected) =>
+        Assert.Equal(expected, Valid([$"bridge.defaults.xmpp.server-domain = \"{setting}\""], ("BRIDGE_DOMAIN", domain)).Bridges[0].Xmpp.ServerDomain);
+
+    [Fact]
+    public void An_empty_variable_counts_as_not_set() =>
+        Assert.Equal("xmpp:outbound", Valid([], ("BRIDGE_QUEUE", ""), ("BRIDGE_HTTP", "")).Bridges[0].Queue.Keys.Queue);
+
+    [Fact]
+    public void A_variable_of_another_service_is_let_be() =>
+        Assert.Single(Valid([], ("BRIDGE_SERVICE_HOST", "10.0.0.1"), ("BRIDGE_PORT", "tcp://10.0.0.1:80")).Bridges);
+
+    [Fact]
+    public void Tls_needs_no_leave_to_leave_the_loopback_and_takes_a_certificate_file()
+    {
+        var result = Read(
+            ["bridge.defaults.xmpp { endpoints = [\"xmpp.example.com:5347\"], tls { enabled = on, ca-file = ca, server-name = x.example.com } }"],
+            Essentials,
+            new() { ["ca"] = "-----BEGIN CERTIFICATE-----\n…" });
+
+        Assert.Empty(result.Mistakes);
+        Assert.Equal(new TlsSettings { CaFile = "ca", ServerName = "x.example.com" }, result.Configuration!.Bridges[0].Xmpp.Tls);
+    }
+
+    public static TheoryData<string, string, string, string> Mistakes => new()
+    {
+        // name of the row, HOCON, the key at fault, a word of what is said
+        { "a number that is no number", "bridge.defaults.writers = many", "bridge.defaults.writers", "from 1 to 64" },
+        { "a number above its range", "bridge.defaults.queue.batch-entries = 5001", "bridge.defaults.queue.batch-entries", "from 1 to 5000" },
+        { "a number below its range", "bridge.defaults.writers = 0", "bridge.defaults.writers", "\"0\"" },
+        { "a list for a value", "bridge.defaults.writers = [1]", "bridge.defaults.writers", "a single value" },
+        { "a section for a value", "bridge.defaults.writers { a = 1 }", "bridge.defaults.writers", "a value" },
+        { "a value for a section", "bridge.defaults.queue = x", "bridge.defaults.queue", "a section" },
+        { "a duration without a unit", "bridge.defaults.confirm.hold = 2", "bridge.defaults.confirm.hold", "with its unit" },
+        { "a duration in a wrong unit", "bridge.defaults.confirm.hold = 2KiB", "bridge.defaults.confirm.hold", "250ms or 2s" },
+        { "a duration out of range", "bridge.defaults.confirm.hold = 11m", "bridge.defaults.confirm.hold", "to 10m" },
+        { "a size out of range", "bridge.defaults.stanza.max-bytes = 17MiB", "bridge.defaults.stanza.max-bytes", "to 16MiB" },
+        { "a size in a wrong unit", "bridge.defaults.stanza.max-bytes = 1s", "bridge.defaults.stanza.max-bytes", "64KiB" },
+        { "an unknown word", "bridge.defaults.queue.kind = lst", "bridge.defaults.queue.kind", "did you mean list?" },
+        { "an unknown key", "bridge.defaults.qeue.name = x", "bridge.defaults.qeue", "queue (did you mean that?)" },
+        { "an unknown nested key", "bridge.defaults.confirm.holds = 2s", "bridge.defaults.confirm.holds", "hold (did you mean that?)" },
+        { "an unknown key of a bridge", "bridge.bridges.main.writer = 2", "bridge.bridges.main.writer", "writers (did you mean that?)" },
+        { "a key at the wrong level", "bridge.xmpp.domain = x", "bridge.xmpp", "an unknown setting" },
+        { "an unknown top-level section", "brigde.http = off", "brigde", "did you mean" },
+        { "an unquoted value with a colon", "bridge.defaults { redis = localhost:6379\n writers = 2 }", "file1.conf", "must stand in quotes" },
+        { "a bridge that is no section", "bridge.bridges.main = 1", "bridge.bridges.main", "a section" },
+        { "a bridge's bad name", "bridge.bridges { \"a b\" {} }", "bridge.bridges.a b", "letters, digits" },
+        { "a secret in the file", "bridge.defaults.xmpp.secret = hunter2", "bridge.defaults.xmpp.secret", "BRIDGE_SECRET" },
+        { "an unbalanced queue name", "bridge.defaults.queue.name = \"a{b\"", "bridge.defaults.queue.name", "balanced" },
+        { "an empty group", "bridge.defaults.queue.stream.group = \"\"", "bridge.defaults.queue.stream.group", "consumer group" },
+        { "an endpoint without a port", "bridge.defaults.xmpp.endpoints = [localhost]", "bridge.defaults.xmpp.endpoints", "host:port" },
+        { "an endpoint with port 0", "bridge.defaults.xmpp.endpoints = [\"localhost:0\"]", "bridge.defaults.xmpp.endpoints", "host:port" },
+        { "no endpoint", "bridge.defaults.xmpp.endpoints = []", "bridge.defaults.xmpp.endpoints", "found nothing" },
+        { "an endpoint twice", "bridge.defaults.xmpp.endpoints = \"localhost:1,localhost:1\"", "bridge.defaults.xmpp.endpoints", "twice" },
+        { "a plain connection over the network", "bridge.defaults.xmpp.endpoints = \"xmpp.example.com:5347\"", "bridge.defaults.xmpp.endpoints", "xmpp.allow-plain = true" },
+        { "an HTTP address without a port", "bridge.http = localhost", "bridge.http", "127.0.0.1:9180" },
+        { "an HTTP address by name", "bridge.http = \"example.com:80\"", "bridge.http", "127.0.0.1:9180" },
+        { "a log level that is none", "bridge.log.level = verbose", "bridge.log.level", "debug" },
+        { "a bad server domain", "bridge.defaults.xmpp.server-domain = \"a b\"", "bridge.defaults.xmpp.server-domain", "auto" },
+        { "a bad from domain", "bridge.defaults.stanza.from-domains = [\"a@b\"]", "bridge.defaults.stanza.from-domains", "a@b" },
+        { "a default from of another domain", "bridge.defaults.stanza.default-from = \"a@other.example\"", "bridge.defaults.stanza.default-from", "stanza.from-domains" },
+        { "a default from that is no JID", "bridge.defaults.stanza.default-from = \"@b\"", "bridge.defaults.stanza.default-from", "a JID" },
+        { "a backoff turned round", "bridge.defaults.xmpp.backoff { min = 5s, max = 1s }", "bridge.defaults.xmpp.backoff.max", "not less than" },
+        { "a progress timeout within the idle barrier", "bridge.defaults.xmpp { idle-barrier = 5s, progress-timeout = 5s }", "bridge.defaults.xmpp.progress-timeout", "more than" },
+        { "a barrier timeout within the progress timeout", "bridge.defaults.xmpp.barrier-timeout = 5s", "bridge.defaults.xmpp.barrier-timeout", "not less than" },
+        { "barriers rarer than the window", "bridge.defaults.window { unconfirmed-entries = 100, barrier-entries = 101 }", "bridge.defaults.window.barrier-entries", "not more than" },
+        { "a stanza larger than the window", "bridge.defaults { window.unconfirmed-bytes = 1MiB, stanza.max-bytes = 2MiB }", "bridge.defaults.stanza.max-bytes", "not more than" },
+        { "a batch larger than the window", "bridge.defaults { window.unconfirmed-bytes = 1MiB, queue.batch-bytes = 2MiB }", "bridge.defaults.queue.batch-bytes", "not more than" },
+        { "a lease that a slow renewal outlasts", "bridge.defaults.lease.ttl = 4s", "bridge.defaults.lease.ttl", "together" },
+        { "a certificate file that is missing", "bridge.defaults.xmpp.tls { enabled = true, ca-file = none }", "bridge.defaults.xmpp.tls.ca-file", "no such file" },
+        { "a certificate file without one", "bridge.defaults.xmpp.tls { enabled = true, ca-file = empty }", "bridge.defaults.xmpp.tls.ca-file", "no certificate" },
+        { "an empty Redis address", "bridge.defaults.redis = \"\"", "bridge.defaults.redis", "connection string" },
+        { "a Redis keyword that does not exist", "bridge.defaults.redis = \"localhost,passwort=hunter2\"", "bridge.defaults.redis", "part 2 of 2" },
+        { "Redis keywords without an address", "bridge.defaults.redis = \"ssl=true\"", "bridge.defaults.redis", "no address" },
+        { "a surplus brace", "bridge {\n}\n}", "file1.conf", "'}' without its partner, in line 3" },
+        { "a lacking brace", "bridge {\n log {\n", "file1.conf", "'{' without its partner, in line 2" },
+        { "a text that does not end", "bridge.http = \"off\n", "file1.conf", "in line 1" },
+        { "an optional substitution", "bridge.defaults.redis = ${?REDIS}", "file1.conf", "in line 1" },
+        { "a substitution of nothing", "bridge.defaults.redis = ${no.such}", "file1.conf", "no.such" },
+        { "an include", "include \"other.conf\"", "file1.conf", "include" },
+        { "a comma behind a section", "bridge { log {}, http = off }", "file1.conf", "line of its own" },
+        { "something that is not HOCON", "bridge {\n  & hunter2\n}", "file1.conf", "line 2" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public void A_mistake_in_a_file_is_told_with_its_key_and_what_is_allowed(string row, string hocon, string key, string words)
+    {
+        var result = Read([hocon], Essentials, new() { ["empty"] = "" });
+
+        Assert.Null(result.Configuration);
+        var mistake = Assert.Single(result.Mistakes);
+        Assert.Equal((row, key, "file1.conf"), (row, mistake.Key, mistake.File));
+        Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, string, string, string, string> VariableMistakes => new()
+    {
+        { "a hold without a unit", "BRIDGE_HOLD", "2", "BRIDGE_HOLD", "with its unit" },
+        { "a grade that is none", "BRIDGE_CONFIRM", "receieved", "BRIDGE_CONFIRM", "accepted or held" },
+        { "a kind that is none", "BRIDGE_QUEUE_KIND", "set", "BRIDGE_QUEUE_KIND", "list or stream" },
+        { "an endpoint without a port", "BRIDGE_XMPP", "localhost:5347,other", "BRIDGE_XMPP", "\"other\"" },
+        { "a domain with a space", "BRIDGE_DOMAIN", "bridge example", "BRIDGE_DOMAIN", "bridge.example.com" },
+        { "a JID for a domain", "BRIDGE_DOMAIN", "a@b", "BRIDGE_DOMAIN", "bridge.example.com" },
+        { "an HTTP address that is none", "BRIDGE_HTTP", "9180", "BRIDGE_HTTP", "127.0.0.1:9180" },
+        { "Redis with a bad keyword", "BRIDGE_REDIS", "localhost,pasword=hunter2", "BRIDGE_REDIS", "part 2 of 2" },
+        { "a password with a comma", "BRIDGE_REDIS", "localhost,password=hun,ter2=x", "BRIDGE_REDIS", "part 3 of 3" },
+        { "a slip in a variable's name", "BRIDGE_DOMIAN", "x", "BRIDGE_DOMIAN", "BRIDGE_DOMAIN" },
+        { "a secret twice", "BRIDGE_SECRET_FILE", "file", "BRIDGE_SECRET_FILE", "one of the two" },
+    };
+
+    [Theory]
+    [MemberData(nameof(VariableMistakes))]
+    public void A_mistake_in_a_variable_is_told_with_its_name(string row, string variable, string value, string key, string words)
+    {
+        var result = Read([], With((variable, value)), new() { ["file"] = "x" });
+
+        var mistake = Assert.Single(result.Mistakes);
+        Assert.Equal((row, key, null), (row, mistake.Key, mistake.File));
+        Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("ter2", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_mistake_is_told_at_once()
+    {
+        var result = Read(
+            ["bridge { htp = off, defaults { writers = 0, queue.kind = set } }", "bridge.log.level = loud"],
+            [new("BRIDGE_HOLD", "soon"), new("BRIDGE_XMPP", "192.0.2.1:5347")],
+            []);
+
+        Assert.Equal(
+            [
+                "BRIDGE_HOLD", "BRIDGE_XMPP", "bridge.defaults.queue.kind", "bridge.defaults.writers", "bridge.defaults.xmpp.domain",
+                "bridge.defaults.xmpp.secret-file", "bridge.htp", "bridge.log.level",
+            ],
+            result.Mistakes.Select(mistake => mistake.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_hides_no_other_mistake_and_adds_none_for_what_it_would_have_set()
+    {
+        var result = Read(["}", "bridge.log.level = loud"], [], []);
+
+        Assert.Equal(["file1.conf", "bridge.log.level"], result.Mistakes.Select(mistake => mistake.Key));
+    }
+
+    [Fact]
+    public void A_setting_that_nobody_made_is_told_without_a_file()
+    {
+        var result = Read([], [], []);
+
+        Assert.Equal(
+            [("bridge.defaults.xmpp.domain", null), ("bridge.defaults.xmpp.secret-file", null)],
+            result.Mistakes.Select(mistake => (mistake.Key, mistake.File)));
+    }
+
+    [Fact]
+    public void A_mistake_in_the_defaults_is_told_once_however_many_bridges_inherit_it()
+    {
+        var result = Read(
+            ["bridge { defaults.writers = 0\n bridges { a { queue.name = a, xmpp.domain = a.x }\n b { queue.name = b, xmpp.domain = b.x } } }"],
+            [new("BRIDGE_SECRET", Secret)],
+            []);
+
+        Assert.Equal("bridge.defaults.writers", Assert.Single(result.Mistakes).Key);
+    }
+
+    [Theory]
+    [InlineData("one domain", "a { queue.name = a, xmpp.domain = X.y }\n b { queue.name = b, xmpp.domain = x.y }", "bridge.bridges.b.xmpp.domain")]
+    [InlineData("one queue", "a { queue.name = q, xmpp.domain = a.y }\n b { queue.name = q, xmpp.domain = b.y }", "bridge.bridges.b.queue.name")]
+    [InlineData("one journal", "a { queue.name = q, xmpp.domain = a.y }\n b { queue.name = \"{q}\", xmpp.domain = b.y }", "bridge.bridges.b.queue.name")]
+    [InlineData("one queue, Redis written in two ways", "a { redis = \"h:6379\", queue.name = q, xmpp.domain = a.y }\n b { redis = \"H,ssl=false\", queue.name = q, xmpp.domain = b.y }", "bridge.bridges.b.queue.name")]
+    public void Two_bridges_may_not_share(string what, string bridges, string key)
+    {
+        var result = Read([$"bridge.bridges {{ {bridges} }}"], [new("BRIDGE_SECRET", Secret)], []);
+
+        Assert.Equal((what, key), (what, Assert.Single(result.Mistakes).Key));
+    }
+
+    [Fact]
+    public void Two_bridges_may_have_queues_of_one_name_on_two_databases() =>
+        Assert.Empty(Read(
+            ["bridge.bridges { a { redis = \"h,defaultDatabase=1\", xmpp.domain = a.y }\n b { redis = \"h\", xmpp.domain = b.y } }"],
+            [new("BRIDGE_SECRET", Secret)],
+            []).Mistakes);
+
+    [Theory]
+    [InlineData("BRIDGE_QUEUE")]
+    [InlineData("BRIDGE_DOMAIN")]
+    public void A_variable_that_names_one_thing_is_refused_for_several_bridges(string variable)
+    {
+        var result = Read(
+            ["bridge.bridges { a { queue.name = a, xmpp.domain = a.y }\n b { queue.name = b, xmpp.domain = b.y } }"],
+            [new(variable, "one.thing"), new("BRIDGE_SECRET", Secret)],
+            []);
+
+        Assert.Equal(variable, Assert.Single(result.Mistakes).Key);
+    }
+
+    [Theory]
+    [InlineData("secret\n", "secret")]
+    [InlineData("secret\r\n", "secret")]
+    [InlineData("secret", "secret")]
+    [InlineData(" two words ", " two words ")]
+    public void One_newline_at_the_end_of_a_secret_file_is_no_part_of_the_secret(string content, string expected) =>
+        Assert.Equal(
+            expected,
+            Read([], [new("BRIDGE_DOMAIN", "b.x"), new("BRIDGE_SECRET_FILE", "file")], new() { ["file"] = content })
+                .Configuration!.Bridges[0].Xmpp.Secret.Reveal());
+
+    [Theory]
+    [InlineData("missing", "no such file")]
+    [InlineData("empty", "is empty")]
+    [InlineData("lines", "more than one line")]
+    public void A_secret_file_that_cannot_be_used_is_a_mistake(string file, string words)
+    {
+        var result = Read(
+            [],
+            [new("BRIDGE_DOMAIN", "b.x"), new("BRIDGE_SECRET_FILE", file)],
+            new() { ["empty"] = "\n", ["lines"] = "hunter2\nhunter3\n" });
+
+        var mistake = Assert.Single(result.Mistakes);
+        Assert.Equal("BRIDGE_SECRET_FILE", mistake.Key);
+        Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_print_neither_secret_nor_connection_string()
+    {
+        var configuration = Valid([], ("BRIDGE_REDIS", "localhost,password=hunter2"));
+
+        foreach (var text in new[] { configuration.ToString(), configuration.Bridges[0].ToString(), configuration.Bridges[0].Queue.ToString(), configuration.Bridges[0].Xmpp.ToString() })
+        {
+            Assert.DoesNotContain("hunter2", text, StringComparison.Ordinal);
+            Assert.DoesNotContain(Secret, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Akka_settings_of_a_file_reach_the_actor_system()
+    {
+        var akka = Valid(["akka { loglevel = DEBUG, actor.debug.unhandled = on }"]).Akka;
+
+        Assert.Equal("DEBUG", akka.GetString("akka.loglevel"));
+        Assert.True(akka.GetBoolean("akka.actor.debug.unhandled"));
+        Assert.Equal("OFF", akka.GetString("akka.stdout-loglevel"));
+        Assert.False(akka.HasPath("bridge"));
+    }
+
+    [Fact]
+    public void The_example_for_a_local_server_is_valid()
+    {
+        using var stream = typeof(ConfigurationReaderTests).Assembly.GetManifestResourceStream("local.conf")!;
+        using var reader = new StreamReader(stream);
+
+        Assert.Empty(Read([reader.ReadToEnd()], [new("BRIDGE_SECRET", Secret)], []).Mistakes);
+    }
+
+    private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    private static HostConfiguration Valid(string[] files, params (string Name, string Value)[] variables)
+    {
+        var result = Read(files, With(variables), []);
+        Assert.Empty(result.Mistakes);
+        return result.Configuration!;
+    }
+
+    private static Dictionary<string, string> With(params (string Name, string Value)[] variables)
+    {
+        var all = new Dictionary<string, string>(Essentials);
+        foreach (var (name, value) in variables)
+            all[name] = value;
+        return all;
+    }
+
+    private static ConfigurationResult Read(
+        string[] files, IEnumerable<KeyValuePair<string, string>> environment, Dictionary<string, string> disk) =>
+        ConfigurationReader.Read(
+            [.. files.Select((text, index) => new ConfigurationText($"file{index + 1}.conf", text))],
+            new Dictionary<string, string>(environment),
+            path => disk.TryGetValue(path, out var content) ? content : throw new FileNotFoundException("", path));
+}

@@ -1,0 +1,88 @@
+namespace Bridge.TestKit;
+
+/// <summary>
+/// What one connection received, in order of arrival. Thread-safe: all members take one lock.
+/// </summary>
+public sealed class StanzaLog
+{
+    private readonly Lock _gate = new();
+    private readonly List<ReceivedStanza> _stanzas = [];
+    private readonly List<(int Count, TaskCompletionSource Reached)> _counts = [];
+    private readonly List<(Func<ReceivedStanza, bool> Matches, TaskCompletionSource<ReceivedStanza> Found)> _searches = [];
+
+    /// <summary>How many arrived.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _stanzas.Count;
+        }
+    }
+
+    /// <summary>What arrived so far.</summary>
+    public IReadOnlyList<ReceivedStanza> Snapshot()
+    {
+        lock (_gate)
+            return [.. _stanzas];
+    }
+
+    /// <summary>Waits until at least this many arrived.</summary>
+    /// <exception cref="TimeoutException">Fewer did; the message says how many.</exception>
+    public async Task CountAsync(int count, TimeSpan timeout)
+    {
+        TaskCompletionSource reached;
+        lock (_gate)
+        {
+            if (_stanzas.Count >= count)
+                return;
+            reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _counts.Add((count, reached));
+        }
+
+        try
+        {
+            await reached.Task.WaitAsync(timeout);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"{Count} of {count} stanzas arrived within {timeout}.");
+        }
+    }
+
+    /// <summary>The first stanza that matches, of those that arrived and those to come.</summary>
+    /// <exception cref="TimeoutException">None came.</exception>
+    public async Task<ReceivedStanza> FirstAsync(Func<ReceivedStanza, bool> matches, TimeSpan timeout)
+    {
+        TaskCompletionSource<ReceivedStanza> found;
+        lock (_gate)
+        {
+            if (_stanzas.Find(stanza => matches(stanza)) is { } present)
+                return present;
+            found = new TaskCompletionSource<ReceivedStanza>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _searches.Add((matches, found));
+        }
+
+        try
+        {
+            return await found.Task.WaitAsync(timeout);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"None of {Count} stanzas within {timeout} is the awaited one.");
+        }
+    }
+
+    internal void Add(ReceivedStanza stanza)
+    {
+        lock (_gate)
+        {
+            _stanzas.Add(stanza);
+            // Completing inside the lock is safe: the continuations run elsewhere.
+            if (_counts.Count > 0)
+                _counts.RemoveAll(waiting => waiting.Count <= _stanzas.Count && waiting.Reached.TrySetResult());
+            if (_searches.Count > 0)
+                _searches.RemoveAll(search => search.Matches(stanza) && search.Found.TrySetResult(stanza));
+        }
+    }
+}
