@@ -1,0 +1,171 @@
+using System.Net;
+using System.Net.Mime;
+using System.Net.Sockets;
+using System.Text.Json;
+using Akka.Actor;
+using Bridge.Host.Configuration;
+using Bridge.Settings;
+using Bridge.Telemetry;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace Bridge.Host.Hosting;
+
+/// <summary>HTTP cannot be served at the configured address; the message says why and what to change.</summary>
+internal sealed class HttpAddressException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>
+/// Serves <c>/health/live</c>, <c>/health/ready</c> and <c>/metrics</c>. A web application of its
+/// own inside the host, because it must be up before the actors start and must outlive them.
+/// </summary>
+internal sealed partial class HttpServer(
+    HostConfiguration configuration,
+    StatusBoard board,
+    TimeProvider time,
+    ILoggerFactory loggers,
+    IHostApplicationLifetime lifetime,
+    IServiceProvider host) : IHostedService
+{
+    private static readonly TimeSpan LivenessDeadline = TimeSpan.FromSeconds(2);
+
+    private readonly ILogger logger = loggers.CreateLogger("Bridge.Http");
+    private readonly WebApplication application = Build(configuration.Http!, loggers);
+
+    /// <inheritdoc />
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        application.MapGet("/health/live", AnswerLive);
+        application.MapGet("/health/ready", AnswerReady);
+        application.MapPrometheusScrapingEndpoint("/metrics");
+        try
+        {
+            await application.StartAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or SocketException)
+        {
+            await application.DisposeAsync();
+            var socket = exception as SocketException ?? exception.GetBaseException() as SocketException;
+            var reason = socket?.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "another process listens there",
+                SocketError.AccessDenied => "that port needs more rights",
+                SocketError.AddressNotAvailable => "this machine does not have that address",
+                _ => exception.Message,
+            };
+            throw new HttpAddressException(
+                $"HTTP cannot be served at {configuration.Http}: {reason}. Set BRIDGE_HTTP (or bridge.http) to another address:port, or to off.",
+                exception);
+        }
+
+        var addresses = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        LogServing(string.Join(", ", addresses));
+    }
+
+    /// <inheritdoc />
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await application.StopAsync(cancellationToken);
+        await application.DisposeAsync();
+    }
+
+    private static WebApplication Build(HttpAddress address, ILoggerFactory loggers)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName = "bridge",
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("bridge")).WithMetrics(metrics => metrics
+            .AddMeter(BridgeMetrics.MeterName)
+            .AddPrometheusExporter());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            if (address.Host == "*")
+                kestrel.ListenAnyIP(address.Port);
+            // Kestrel cannot take one free port on both loopback addresses.
+            else if (address.Host == "localhost" && address.Port != 0)
+                kestrel.ListenLocalhost(address.Port);
+            else
+                kestrel.Listen(address.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(address.Host), address.Port);
+        });
+        return builder.Build();
+    }
+
+    /// <summary>Live: the actor system answers a question.</summary>
+    private async Task AnswerLive(HttpContext context)
+    {
+        var (live, text) = await AskActorSystemAsync();
+        context.Response.StatusCode = live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        context.Response.ContentType = MediaTypeNames.Text.Plain;
+        await context.Response.WriteAsync(text + "\n");
+    }
+
+    private async Task<(bool Live, string Text)> AskActorSystemAsync()
+    {
+        if (!lifetime.ApplicationStarted.IsCancellationRequested)
+            return (true, "starting");
+        var system = host.GetRequiredService<ActorSystem>();
+        if (system.WhenTerminated.IsCompleted)
+            return (false, "the actor system has ended");
+        try
+        {
+            await system.ActorSelection("/user").Ask<ActorIdentity>(new Identify(null), LivenessDeadline);
+            return (true, "live");
+        }
+        catch (AskTimeoutException)
+        {
+            return (false, "the actor system does not answer");
+        }
+    }
+
+    /// <summary>Ready: every bridge is; with the reason for each.</summary>
+    private async Task AnswerReady(HttpContext context)
+    {
+        var now = time.GetUtcNow();
+        var verdicts = configuration.Bridges
+            .Select(bridge => (Bridge: bridge, Snapshot: board.Find(bridge.Name)))
+            .Select(pair => (pair.Bridge, pair.Snapshot, Verdict: pair.Snapshot is { } snapshot ? Readiness.Ready(snapshot, now) : (Ready: false, Reason: "starting")))
+            .ToList();
+        var ready = verdicts.TrueForAll(verdict => verdict.Verdict.Ready);
+        context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        context.Response.ContentType = MediaTypeNames.Application.Json;
+        await using var writer = new Utf8JsonWriter(context.Response.BodyWriter, new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteBoolean("ready", ready);
+        writer.WriteStartArray("bridges");
+        foreach (var (bridge, snapshot, verdict) in verdicts)
+            Write(writer, bridge, snapshot, verdict);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, BridgeSettings bridge, BridgeSnapshot? snapshot, (bool Ready, string Reason) verdict)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", bridge.Name);
+        writer.WriteBoolean("ready", verdict.Ready);
+        writer.WriteString("reason", verdict.Reason);
+        writer.WriteString("queue", bridge.Queue.Keys.Queue);
+        writer.WriteString("domain", bridge.Xmpp.Domain);
+        if (snapshot is not null)
+        {
+            writer.WriteString("role", JsonNamingPolicy.KebabCaseLower.ConvertName(snapshot.Role.ToString()));
+            writer.WriteString("connection", BridgeMetrics.Name(snapshot.Connection));
+            writer.WriteString("endpoint", snapshot.Endpoint);
+            writer.WriteNumber("queued", snapshot.QueueLength);
+            writer.WriteNumber("journal", snapshot.JournalLength);
+            writer.WriteNumber("unconfirmed", snapshot.UnconfirmedEntries);
+            writer.WriteNumber("held", snapshot.HeldEntries);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    [LoggerMessage(LogLevel.Information, "Health and metrics at {Addresses}")]
+    private partial void LogServing(string addresses);
+}
