@@ -261,14 +261,28 @@ public abstract class RedisQueue : IOutboundQueue
             }
         }
 
-        return read.Taken;
+        return read.Unfinished
+            ? read.Taken with
+            {
+                Settled = Sum(read.Taken.Settled, await SettlePartAsync(ConnectionOf(session), session, new Part(settlement, after)).ConfigureAwait(false)),
+            }
+            : read.Taken;
     }
 
     private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, Part part)
     {
-        var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
-        using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
-        return TakeReply.Read(reply.Read(), ReadEntry).Taken.Settled;
+        var sum = default(SettleResult);
+        bool unfinished;
+        do
+        {
+            var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
+            using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
+            var read = TakeReply.Read(reply.Read(), ReadEntry);
+            sum = Sum(sum, read.Taken.Settled);
+            unfinished = read.Unfinished;
+        }
+        while (unfinished);
+        return sum;
     }
 
     /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>

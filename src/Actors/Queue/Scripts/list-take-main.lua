@@ -54,7 +54,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 8)
+    slice = math.min(slice * 4, 4)
   end
   stop = stop or #elements < asked
 end
@@ -68,4 +68,4 @@ if count > 0 then
   redis.call('HSET', KEYS[4], 'taken', string.format('%.0f', sequence))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, oversize, moved }
+return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, 0, oversize, moved }

@@ -62,7 +62,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 8)
+    slice = math.min(slice * 4, 4)
   end
   if #entries < asked and not stop then
     remaining = 0
@@ -71,4 +71,4 @@ while count < want and not stop do
   stop = stop or bytes >= room
 end
 trim_dead(ARGV[7], ARGV[8])
-return { settled, dead, dead_trimmed, remaining, slice, oversize, taken }
+return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, taken }
