@@ -17,7 +17,8 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
     /// <summary>Checks everything; tells who holds a lease that would be in the way, or null.</summary>
     public async Task<LeaseView> RunAsync()
     {
-        await using var link = new RedisLink(bridge.Queue.Redis, "bridge-check", bridge.Queue.CallTimeout);
+        // The client sends INFO and CONFIG only where this is set, whatever the server allows.
+        await using var link = new RedisLink(bridge.Queue.Redis + ",allowAdmin=true", "bridge-check", bridge.Queue.CallTimeout);
         try
         {
             var began = TimeProvider.System.GetTimestamp();
