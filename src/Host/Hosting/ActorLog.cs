@@ -39,7 +39,7 @@ internal sealed class ActorLog : LoggerFactoryLogger
             message = log.Message?.ToString() ?? "";
             Source = Shorten(log.LogSource);
             values.Add(new("Actor", Source));
-            if (log.TryGetProperties(out var properties))
+            if (log.TryGetProperties(out var properties) && properties is not null)
                 values.AddRange(properties.Select(property => new KeyValuePair<string, object?>(property.Key, property.Value)));
             values.Add(new("{OriginalFormat}", log.GetTemplate()));
         }
