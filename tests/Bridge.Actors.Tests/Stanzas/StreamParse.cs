@@ -61,6 +61,30 @@ internal static class StreamParse
         return stanzas == 1 ? null : $"{stanzas} stanzas";
     }
 
+    /// <summary>Whether XmlReader reads the bytes, white space around them aside, as exactly one element and nothing else.</summary>
+    public static bool IsOneElement(byte[] payload)
+    {
+        try
+        {
+            var text = new UTF8Encoding(false, true).GetString(payload).Trim(' ', '\t', '\r', '\n');
+            using var reader = XmlReader.Create(
+                new StringReader(text),
+                new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, ConformanceLevel = ConformanceLevel.Fragment });
+            var elements = 0;
+            while (reader.Read())
+            {
+                if (reader.Depth == 0 && reader.NodeType != XmlNodeType.EndElement)
+                    elements += reader.NodeType == XmlNodeType.Element ? 1 : 2;
+            }
+
+            return elements == 1;
+        }
+        catch (Exception fault) when (fault is XmlException or DecoderFallbackException)
+        {
+            return false;
+        }
+    }
+
     private static string? StanzaMistake(XmlReader reader)
     {
         if (reader.Name is not ("message" or "presence" or "iq") || reader.NamespaceURI != "jabber:component:accept")
