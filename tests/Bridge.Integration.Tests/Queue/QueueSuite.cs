@@ -474,6 +474,21 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
     }
 
     [Fact]
+    public async Task An_entry_of_thousands_of_fields_can_be_taken_and_dead_lettered()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        NameValueEntry[] fields = [.. Enumerable.Range(0, 6_000).Select(number => new NameValueEntry(number, "x"))];
+        await queue.App.StreamAddAsync(queue.Keys.Queue, fields);
+        await queue.PushAsync(1);
+
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(2, entries.Count);
+        Assert.Equal(new SettleResult(2, 1, 0), await queue.SettleAsync(entries[1].Position, new RejectedEntry(entries[0].Position, "unknown-field", "", 1, 0)));
+        Assert.StartsWith("[\"0\",\"x\",\"1\"", System.Text.Encoding.UTF8.GetString((await queue.Dead.ListAsync(1))[0].Payload.Span), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_id_that_the_app_chose_is_no_time()
     {
         await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);

@@ -30,6 +30,13 @@ while count < want and not stop do
   for i = 1, #elements do
     local payload = elements[i]
     local size = #payload
+    large = large or size > 65536
+    if size > limit and #elements > 1 then
+      -- Reading it among others is work enough for a call that must not block Redis: the next call
+      -- reads it alone and dead-letters it.
+      stop = true
+      break
+    end
     sequence = sequence + 1
     count = count + 1
     local number = string.format('%.0f', sequence)
@@ -39,14 +46,12 @@ while count < want and not stop do
       moved[count] = prefix .. number .. ' 0-' .. number .. behind_place_holder
       oversize[#oversize + 1] = '0-' .. number
       oversize[#oversize + 1] = size
-      -- One is work enough for a call that must not block Redis.
       stop = true
     else
       moved[count] = prefix .. number .. ' 0-' .. number .. behind_payload .. payload
       bytes = bytes + size
       stop = bytes >= room
     end
-    large = large or size > 65536
     if stop then
       break
     end

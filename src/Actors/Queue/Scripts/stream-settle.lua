@@ -34,6 +34,10 @@ local function content_of(fields)
       return { 'payload', fields[i + 1] }
     end
   end
+  -- Lua cannot spread more than about 8,000 arguments; so many fields never were a message.
+  if #fields > 4000 then
+    return { 'payload', cjson.encode(fields) }
+  end
   local named = {}
   for i = 1, #fields, 2 do
     named[i] = 'field:' .. fields[i]
