@@ -122,14 +122,19 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             _ownership = message;
             _log.Info("Bridge {Bridge} owns {Queue} and {Domain}, epoch {Epoch}", _settings.Name, _settings.Queue.Keys.Queue, _settings.Xmpp.Domain, message.Grant.Epoch);
-            _snapshot = _snapshot with { Role = BridgeRole.Owner, LeaseHolder = null };
+            _snapshot = _snapshot with { Role = BridgeRole.Owner, LeaseHolder = null, QueueFault = null };
             Become(Owning);
             BeginGeneration();
         });
         Receive<LeaseActor.StandingByBehind>(message =>
         {
-            _log.Info("Bridge {Bridge} stands by: {Holder}", _settings.Name, message.Holder);
-            _snapshot = _snapshot with { LeaseHolder = message.Holder };
+            if (message.Fault is null)
+                _log.Info("Bridge {Bridge} stands by: {Holder}", _settings.Name, message.Holder);
+            else
+                _log.Warning("Bridge {Bridge} cannot ask Redis for its lease: {Fault}", _settings.Name, message.Holder);
+            _snapshot = message.Fault is null
+                ? _snapshot with { LeaseHolder = message.Holder, QueueFault = null }
+                : _snapshot with { LeaseHolder = null, QueueFault = message.Holder };
             PublishSnapshot();
         });
         Receive<Terminated>(OnTerminated);

@@ -32,7 +32,8 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
 
     /// <summary>To the parent: somebody else holds it.</summary>
     /// <param name="Holder">Which key, and for how long; or what Redis said.</param>
-    public sealed record StandingByBehind(string Holder);
+    /// <param name="Fault">Set when Redis could not be asked, so that it is unknown whether somebody holds it.</param>
+    public sealed record StandingByBehind(string Holder, QueueFault? Fault = null);
 
     /// <summary>To the parent: the lease was given back, or was not ours, or Redis did not answer in time.</summary>
     public sealed record Released;
@@ -56,6 +57,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private bool _callUnderWay;
     private string? _lastWords;
+    private QueueFault? _lastFault;
     private LeaseGrant? _grant;
     private LeaseDeadline? _deadline;
 
@@ -121,7 +123,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         Receive<CallFailed>(message =>
         {
             _callUnderWay = false;
-            Say(Words(message.Cause));
+            Say(Words(message.Cause), message.Cause is QueueFaultException fault ? fault.Fault : QueueFault.Other);
         });
         Receive<Release>(_ =>
         {
@@ -175,6 +177,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         _deadline = new LeaseDeadline(_time);
         _deadline.Extend(sentAt, _settings.TimeToLive - _settings.SafetyMargin);
         _lastWords = null;
+        _lastFault = null;
         Become(Owning);
         Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, _settings.RenewEvery);
         Context.Parent.Tell(new Acquired(grant, _deadline));
@@ -229,12 +232,14 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         return new ReleaseDone();
     }
 
-    private void Say(string words)
+    private void Say(string words, QueueFault? fault = null)
     {
-        if (words == _lastWords)
+        // The words about one fault differ from attempt to attempt; it is told once.
+        if (words == _lastWords || (fault is not null && fault == _lastFault))
             return;
         _lastWords = words;
-        Context.Parent.Tell(new StandingByBehind(words));
+        _lastFault = fault;
+        Context.Parent.Tell(new StandingByBehind(words, fault));
     }
 
     private static string Words(Exception cause) =>

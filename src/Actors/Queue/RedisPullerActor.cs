@@ -276,8 +276,8 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             _waiting = false;
         if (ReferenceEquals(taken.Settlement, _settling))
             SettlementDone(taken.Settlement, result.Settled);
-        // A busy queue answers with what remains; only an answer of "nothing remains" makes us wait.
-        _queueMayHaveMore = result.Remaining > 0;
+        // Only the answer that nothing remains makes us wait; a stream that cannot tell is asked again.
+        _queueMayHaveMore = result.Remaining != 0;
         CountOversize(result.Oversize);
         _reservedEntries -= taken.Reserved.Entries;
         _reservedBytes -= taken.Reserved.Bytes;

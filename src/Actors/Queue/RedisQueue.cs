@@ -128,9 +128,12 @@ public abstract class RedisQueue : IOutboundQueue
         var connection = ConnectionOf(session);
         var (last, before) = IssueParts(connection, session, settlement);
         var take = TakeAsync(_link, connection, session, limits, last.Settlement, last.After, Settings.CallTimeout);
-        var settled = await SumAsync(before).ConfigureAwait(false);
+        if (before.Count == 0)
+            return await take.ConfigureAwait(false);
+        // All at once, so that none is left unobserved when the first fails.
+        await Task.WhenAll([.. before, take]).ConfigureAwait(false);
         var taken = await take.ConfigureAwait(false);
-        return before.Count == 0 ? taken : taken with { Settled = Sum(settled, taken.Settled) };
+        return taken with { Settled = Sum(await SumAsync(before).ConfigureAwait(false), taken.Settled) };
     }
 
     /// <inheritdoc />
@@ -140,9 +143,9 @@ public abstract class RedisQueue : IOutboundQueue
         ArgumentNullException.ThrowIfNull(settlement);
         var connection = ConnectionOf(session);
         var (last, before) = IssueParts(connection, session, settlement);
-        var end = SettlePartAsync(connection, session, last);
-        var settled = await SumAsync(before).ConfigureAwait(false);
-        return Sum(settled, await end.ConfigureAwait(false));
+        before.Add(SettlePartAsync(connection, session, last));
+        await Task.WhenAll(before).ConfigureAwait(false);
+        return await SumAsync(before).ConfigureAwait(false);
     }
 
     /// <inheritdoc />
@@ -261,14 +264,28 @@ public abstract class RedisQueue : IOutboundQueue
             }
         }
 
-        return read.Taken;
+        return read.Unfinished
+            ? read.Taken with
+            {
+                Settled = Sum(read.Taken.Settled, await SettlePartAsync(ConnectionOf(session), session, new Part(settlement, after)).ConfigureAwait(false)),
+            }
+            : read.Taken;
     }
 
     private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, Part part)
     {
-        var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
-        using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
-        return TakeReply.Read(reply.Read(), ReadEntry).Taken.Settled;
+        var sum = default(SettleResult);
+        bool unfinished;
+        do
+        {
+            var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
+            using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
+            var read = TakeReply.Read(reply.Read(), ReadEntry);
+            sum = Sum(sum, read.Taken.Settled);
+            unfinished = read.Unfinished;
+        }
+        while (unfinished);
+        return sum;
     }
 
     /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
@@ -348,11 +365,19 @@ public abstract class RedisQueue : IOutboundQueue
     private async Task<string> DescribeTypesAsync(string otherwise)
     {
         List<string> wrong = [];
-        foreach (var (key, expected) in ExpectedTypes)
+        try
         {
-            var found = (string?)await _link.CallAsync(database => database.ExecuteAsync("TYPE", [(RedisKey)key])).ConfigureAwait(false);
-            if (found != expected && found != "none")
-                wrong.Add($"The key {key} holds a {found}, expected is a {expected}.");
+            foreach (var (key, expected) in ExpectedTypes)
+            {
+                var found = (string?)await _link.CallAsync(database => database.ExecuteAsync("TYPE", [(RedisKey)key])).ConfigureAwait(false);
+                if (found != expected && found != "none")
+                    wrong.Add($"The key {key} holds a {found}, expected is a {expected}.");
+            }
+        }
+        catch (QueueFaultException fault)
+        {
+            // Which key it is remains unsaid; that one has the wrong type is known already.
+            return $"{otherwise} (Which key it is could not be found out: {fault.Message})";
         }
 
         return wrong.Count > 0 ? string.Join(' ', wrong) : otherwise;

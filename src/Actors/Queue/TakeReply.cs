@@ -5,11 +5,13 @@ namespace Bridge.Queue;
 
 /// <summary>
 /// What the scripts that settle, take and read answer, in this order: removed, dead-lettered, dead
-/// letters trimmed, remaining, next slice, oversize (position and size in turn), entries.
+/// letters trimmed, remaining, next slice, whether the settlement is unfinished, oversize (position and
+/// size in turn), entries.
 /// </summary>
 /// <param name="Taken">The reply in the seam's terms.</param>
 /// <param name="Slice">How many entries the next call should look at first.</param>
-internal sealed record TakeReply(TakenEntries Taken, int Slice)
+/// <param name="Unfinished">The settlement was more than one call may do: it wants to be asked for again.</param>
+internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
 {
     /// <summary>Turns one element of the reply's last array into an entry.</summary>
     internal delegate QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer);
@@ -29,6 +31,8 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice)
         var remaining = reader.ReadInt64();
         reader.MoveNextScalar();
         var slice = reader.ReadInt32();
+        reader.MoveNextScalar();
+        var unfinished = reader.ReadInt64() != 0;
 
         reader.MoveNextAggregate();
         var oversize = new OversizeEntry[reader.AggregateLength() / 2];
@@ -52,7 +56,7 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice)
                 throw Unreadable();
         }
 
-        return new TakeReply(new TakenEntries(entries, new SettleResult(removed, dead, trimmed), oversize, remaining), slice);
+        return new TakeReply(new TakenEntries(entries, new SettleResult(removed, dead, trimmed), oversize, remaining), slice, unfinished);
     }
 
     /// <summary>The fault of a reply that Bridge's scripts cannot have made from what Bridge wrote.</summary>

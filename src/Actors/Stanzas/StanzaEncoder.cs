@@ -277,10 +277,12 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private static bool IsExpired(in Envelope envelope, in QueueEntry entry, DateTimeOffset now, out Rejection rejection)
     {
         rejection = default;
-        var deadline = envelope.Expires;
+
+        // A difference cannot overflow; a sum could, for an entry id far in the future.
+        var expired = envelope.Expires is { } deadline && now >= deadline;
         if (envelope.Ttl is { } ttl)
-            deadline = (envelope.At ?? entry.PushedAt ?? entry.TakenAt) + ttl;
-        if (deadline is not { } end || now < end)
+            expired |= now - (envelope.At ?? entry.PushedAt ?? entry.TakenAt) >= ttl;
+        if (!expired)
             return false;
         rejection = new Rejection(RejectionReason.Expired, -1, "the time to live ended before it could be sent");
         return true;

@@ -12,7 +12,7 @@ public static class Readiness
     public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Standing by is ready. An owner is ready while it is connected and progresses; a full
+    /// Standing by behind a known holder is ready. An owner is ready while it is connected and progresses; a full
     /// window that still confirms is progress. A fault on the Redis side is not ready in any role.
     /// </summary>
     public static (bool Ready, string Reason) Ready(BridgeSnapshot snapshot, DateTimeOffset now)
@@ -28,7 +28,10 @@ public static class Readiness
         if (snapshot.QueueFault is { } fault)
             return (false, "Redis: " + fault);
         if (snapshot.Role == BridgeRole.Standby)
-            return (true, snapshot.LeaseHolder is { } holder ? "stands by; " + holder : "stands by");
+            // Before Redis has answered it is neither: a start that ends as owner is not ready yet.
+            return snapshot.LeaseHolder is { } holder
+                ? (true, "stands by: " + holder)
+                : (false, "asks for the lease");
         if (snapshot.Connection != ConnectionState.Established)
             return (false, NotConnected(snapshot));
         if (snapshot.BusySince is { } busySince)

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Bridge.Host.Cli;
 
-/// <summary>The command line: <c>bridge run | check</c>, with help that one can work from.</summary>
+/// <summary>The command line: <c>bridge run | check | dead | config</c>, with help that one can work from.</summary>
 internal static class BridgeCommandLine
 {
     private const string Essentials =
@@ -81,6 +81,7 @@ internal static class BridgeCommandLine
         {
             RunCommand.Create(),
             CheckCommand.Create(),
+            DeadCommand.Create(),
             ConfigCommand.Create(),
         };
         foreach (var option in root.Options)

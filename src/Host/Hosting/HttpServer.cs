@@ -59,6 +59,9 @@ internal sealed partial class HttpServer(
                 exception);
         }
 
+        // Now that they are listened to.
+        foreach (var bridge in configuration.Bridges)
+            new BridgeMetrics(bridge.Name).ShowZeros();
         var addresses = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         LogServing(string.Join(", ", addresses));
     }

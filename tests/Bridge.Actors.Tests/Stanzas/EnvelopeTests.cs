@@ -203,6 +203,16 @@ public sealed class EnvelopeTests
         Assert.Equal(expired ? RejectionReason.Expired : RejectionReason.None, result.Rejection.Reason);
     }
 
+    [Fact]
+    public void A_push_at_the_end_of_time_neither_expires_nor_throws()
+    {
+        // Stream entry ids are the producer's to choose.
+        var payload = """{"to":"a@b","ttl":1e9}"""u8.ToArray();
+
+        Assert.True(Encode(payload, DateTimeOffset.MaxValue).Result.Accepted);
+        Assert.Equal(RejectionReason.Expired, Encode(payload, DateTimeOffset.MinValue).Result.Rejection.Reason);
+    }
+
     [Theory]
     [InlineData("2026-05-17T12:00:00Z", "2026-05-17T12:00:00.0000000")]
     [InlineData("2026-05-17t12:00:00z", "2026-05-17T12:00:00.0000000")]

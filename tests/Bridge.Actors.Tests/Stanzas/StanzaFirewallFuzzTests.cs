@@ -21,7 +21,7 @@ public sealed class StanzaFirewallFuzzTests(ITestOutputHelper log)
     private const int CasesPerSeed = 1000;
 
     private static readonly int Seed = FromEnvironment("BRIDGE_TEST_SEED", Environment.TickCount & 0xFFFFFF);
-    private static readonly int Cases = FromEnvironment("BRIDGE_FUZZ_CASES", 500_000);
+    private static readonly int Cases = FromEnvironment("BRIDGE_FUZZ_CASES", 300_000);
 
     [Fact]
     public void Whatever_is_accepted_is_exactly_one_stanza_to_XmlReader()

@@ -19,8 +19,8 @@ public sealed class ReadinessTests
 
     public static TheoryData<string, BridgeSnapshot, bool, string> Rows => new()
     {
-        { "stands by", Owner with { Role = BridgeRole.Standby, Connection = ConnectionState.Idle }, true, "stands by" },
-        { "stands by behind a known holder", Owner with { Role = BridgeRole.Standby, LeaseHolder = "queue lease, 3 s left" }, true, "stands by; queue lease, 3 s left" },
+        { "has not been answered yet", Owner with { Role = BridgeRole.Standby, Connection = ConnectionState.Idle }, false, "asks for the lease" },
+        { "stands by behind a known holder", Owner with { Role = BridgeRole.Standby, LeaseHolder = "queue lease, 3 s left" }, true, "stands by: queue lease, 3 s left" },
         { "stands by without Redis", Owner with { Role = BridgeRole.Standby, QueueFault = "no answer" }, false, "Redis: no answer" },
         { "owns, connected, idle", Owner, true, "connected to 127.0.0.1:5347" },
         { "owns, connecting", Owner with { Connection = ConnectionState.Connecting }, false, "XMPP: connecting (127.0.0.1:5347)" },

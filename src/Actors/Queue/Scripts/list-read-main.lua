@@ -5,7 +5,7 @@ if refused then
 end
 local first = redis.call('LINDEX', KEYS[2], 0)
 if not first then
-  return { 0, 0, 0, -1, tonumber(ARGV[12]), {}, {} }
+  return { 0, 0, 0, -1, tonumber(ARGV[12]), 0, {}, {} }
 end
 local head = tonumber(string.match(first, '^%S+ 0%-(%d+) '))
 if not head then
@@ -37,4 +37,4 @@ while #read < want and not stop do
   end
   stop = stop or #elements < asked
 end
-return { 0, 0, 0, -1, slice, {}, read }
+return { 0, 0, 0, -1, slice, 0, {}, read }

@@ -30,6 +30,13 @@ while count < want and not stop do
   for i = 1, #elements do
     local payload = elements[i]
     local size = #payload
+    large = large or size > 65536
+    if size > limit and #elements > 1 then
+      -- Reading it among others is work enough for a call that must not block Redis: the next call
+      -- reads it alone and dead-letters it.
+      stop = true
+      break
+    end
     sequence = sequence + 1
     count = count + 1
     local number = string.format('%.0f', sequence)
@@ -39,14 +46,12 @@ while count < want and not stop do
       moved[count] = prefix .. number .. ' 0-' .. number .. behind_place_holder
       oversize[#oversize + 1] = '0-' .. number
       oversize[#oversize + 1] = size
-      -- One is work enough for a call that must not block Redis.
       stop = true
     else
       moved[count] = prefix .. number .. ' 0-' .. number .. behind_payload .. payload
       bytes = bytes + size
       stop = bytes >= room
     end
-    large = large or size > 65536
     if stop then
       break
     end
@@ -54,7 +59,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 8)
+    slice = math.min(slice * 4, 4)
   end
   stop = stop or #elements < asked
 end
@@ -68,4 +73,4 @@ if count > 0 then
   redis.call('HSET', KEYS[4], 'taken', string.format('%.0f', sequence))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, oversize, moved }
+return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, 0, oversize, moved }

@@ -4,7 +4,7 @@
 -- 15 prefix of the generated ids, then five for each rejected entry: id, reason, detail, offset, attempts.
 local group, id_prefix = ARGV[13], ARGV[15]
 local rejected_from = 16
-local removed = 0
+local removed, unfinished = 0, 0
 
 -- Whether an entry id comes before another. Both halves may exceed what a Lua number holds exactly.
 local function before(left, right)
@@ -34,6 +34,10 @@ local function content_of(fields)
       return { 'payload', fields[i + 1] }
     end
   end
+  -- Lua cannot spread more than about 8,000 arguments; so many fields never were a message.
+  if #fields > 4000 then
+    return { 'payload', cjson.encode(fields) }
+  end
   local named = {}
   for i = 1, #fields, 2 do
     named[i] = 'field:' .. fields[i]
@@ -54,6 +58,16 @@ local function may_delete()
   return ARGV[14] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
 end
 
+local function bury_rejected(i, idle)
+  local id = ARGV[i]
+  local found = redis.call('XRANGE', KEYS[1], id, id)
+  if #found > 0 then
+    bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], id, id_prefix .. id, ARGV[i + 4], taken_at(idle), content_of(found[1][2]))
+  else
+    bury('trimmed', ARGV[i + 1] .. ': ' .. ARGV[i + 2], -1, id, id_prefix .. id, ARGV[i + 4], taken_at(idle), {})
+  end
+end
+
 local function settle()
   if ARGV[4] ~= '' then
     redis.call('HSET', KEYS[4], 'mark', ARGV[4], 'mark-at', now, 'mark-endpoint', ARGV[5], 'mark-start', ARGV[6])
@@ -70,30 +84,30 @@ local function settle()
   if not before(ARGV[3], first[1][1]) then
     return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
   end
-  for i = rejected_from, #ARGV, 5 do
-    local id = ARGV[i]
-    local pending = redis.call('XPENDING', KEYS[1], group, id, id, 1)
-    if #pending > 0 and not before(ARGV[2], id) then
-      local found = redis.call('XRANGE', KEYS[1], id, id)
-      if #found > 0 then
-        bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], id, id_prefix .. id, ARGV[i + 4], taken_at(pending[1][3]),
-          content_of(found[1][2]))
-      else
-        bury('trimmed', ARGV[i + 1] .. ': ' .. ARGV[i + 2], -1, id, id_prefix .. id, ARGV[i + 4],
-          taken_at(pending[1][3]), {})
-      end
-    end
-  end
   local delete = may_delete()
+  local next_rejected = rejected_from
   local last
   repeat
+    -- Some 80 ms of work; the caller asks again for the rest.
+    if removed >= 20000 then
+      unfinished = 1
+      break
+    end
     local pending = redis.call('XPENDING', KEYS[1], group, '-', ARGV[2], 1000)
-    local ids = {}
+    local ids, idle = {}, {}
     for i = 1, #pending do
       ids[i] = pending[i][1]
+      idle[ids[i]] = pending[i][3]
     end
     if #ids > 0 then
       last = ids[#ids]
+      while next_rejected < #ARGV and not before(last, ARGV[next_rejected]) do
+        -- One that is pending no more was dead-lettered by an earlier run of this settlement.
+        if idle[ARGV[next_rejected]] then
+          bury_rejected(next_rejected, idle[ARGV[next_rejected]])
+        end
+        next_rejected = next_rejected + 5
+      end
       acknowledge(ids, delete)
     end
   until #ids < 1000

@@ -17,6 +17,30 @@ local count, bytes = 0, 0
 local remaining = -1
 local stop = false
 
+-- The id right before another; nil where a Lua number would not hold it exactly.
+local function preceding(id)
+  local high, low = string.match(id, '^(%d+)%-(%d+)$')
+  if #high > 15 or #low > 15 then
+    return nil
+  end
+  if low ~= '0' then
+    return high .. '-' .. string.format('%.0f', tonumber(low) - 1)
+  end
+  return string.format('%.0f', tonumber(high) - 1) .. '-18446744073709551615'
+end
+
+-- Makes undelivered again what a slice has delivered from here on.
+local function take_back(entries, from, before_it)
+  local ids = {}
+  for i = from, #entries do
+    ids[#ids + 1] = entries[i][1]
+  end
+  if #ids > 0 then
+    redis.call('XACK', KEYS[1], group, unpack(ids))
+    redis.call('XGROUP', 'SETID', KEYS[1], group, before_it)
+  end
+end
+
 while count < want and not stop do
   local asked = math.min(slice, want - count)
   if count > 0 and bytes > 0 then
@@ -32,27 +56,25 @@ while count < want and not stop do
     for j = 1, #entry[2] do
       size = size + #entry[2][j]
     end
-    count = count + 1
     if size > limit then
+      large = true
+      stop = true
+      -- Reading it among others is work enough for a call that must not block Redis: the next call
+      -- reads it alone and dead-letters it.
+      local before_it = #entries > 1 and preceding(entry[1])
+      if before_it then
+        take_back(entries, i, before_it)
+        break
+      end
       bury('oversize', size .. ' bytes, the limit is ' .. ARGV[11], -1, entry[1], id_prefix .. entry[1], 0, now,
         content_of(entry[2]))
       acknowledge({ entry[1] }, may_delete())
       oversize[#oversize + 1] = entry[1]
       oversize[#oversize + 1] = size
-      large = true
-      -- One is work enough for a call that must not block Redis: what the slice has delivered behind
-      -- it is taken back.
-      if i < #entries then
-        local ids = {}
-        for j = i + 1, #entries do
-          ids[#ids + 1] = entries[j][1]
-        end
-        redis.call('XACK', KEYS[1], group, unpack(ids))
-        redis.call('XGROUP', 'SETID', KEYS[1], group, entry[1])
-      end
-      stop = true
+      take_back(entries, i + 1, entry[1])
       break
     else
+      count = count + 1
       entry[3] = now
       taken[#taken + 1] = entry
       bytes = bytes + size
@@ -62,7 +84,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 8)
+    slice = math.min(slice * 4, 4)
   end
   if #entries < asked and not stop then
     remaining = 0
@@ -71,4 +93,4 @@ while count < want and not stop do
   stop = stop or bytes >= room
 end
 trim_dead(ARGV[7], ARGV[8])
-return { settled, dead, dead_trimmed, remaining, slice, oversize, taken }
+return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, taken }

@@ -1,0 +1,288 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Bridge.Outcomes;
+using Bridge.Queue;
+using Bridge.Settings;
+
+namespace Bridge.Host.Cli;
+
+/// <summary><c>bridge dead list|show|replay|purge</c>: what could not be sent, and what to do with it. Works beside a running Bridge.</summary>
+internal static class DeadCommand
+{
+    private const int Columns = 60;
+
+    // Readable in a terminal; it is not put into HTML.
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Command Create() =>
+        new("dead", "Look at what could not be sent, put it back onto the queue, or throw it away.")
+        {
+            CreateList(),
+            CreateShow(),
+            CreateReplay(),
+            CreatePurge(),
+        };
+
+    private static Command CreateList()
+    {
+        var count = new Option<int>("--count", "-n") { Description = "Letters at most.", DefaultValueFactory = _ => 20 };
+        count.Validators.Add(option =>
+        {
+            if (option.GetValueOrDefault<int>() is < 1 or > 100_000)
+                option.AddError("--count must be 1 to 100000.");
+        });
+        var oldest = new Option<bool>("--oldest") { Description = "The oldest first; else the newest." };
+        var behind = new Option<string?>("--behind") { Description = "Go on behind this id, the last one of the page before.", HelpName = "ID" };
+        var json = CreateJson();
+        var command = new Command("list", "List dead letters: id, when, reason, attempts, size, the payload's beginning.") { count, oldest, behind, json };
+        return Acting(command, async (letters, result) =>
+        {
+            var output = result.InvocationConfiguration.Output;
+            var page = await letters.ListAsync(result.GetValue(count), !result.GetValue(oldest), result.GetValue(behind));
+            if (result.GetValue(json))
+            {
+                foreach (var letter in page)
+                    await output.WriteLineAsync(ToJson(letter));
+                return ExitCodes.Done;
+            }
+
+            var total = await letters.CountAsync();
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{total} dead letters, {page.Length} shown"));
+            foreach (var letter in page)
+                await output.WriteLineAsync(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{letter.Id,-18} {Time(letter.At)} {letter.Reason,-20} {letter.Attempts,2}x {letter.Size,8} B  {Beginning(letter)}"));
+            return ExitCodes.Done;
+        });
+    }
+
+    private static Command CreateShow()
+    {
+        var id = new Argument<string>("id") { Description = "Id of the dead letter, as `list` shows it." };
+        var json = CreateJson();
+        var raw = new Option<bool>("--raw") { Description = "Write the payload alone, byte for byte." };
+        var command = new Command("show", "Show one dead letter whole.") { id, json, raw };
+        return Acting(command, async (letters, result) =>
+        {
+            var output = result.InvocationConfiguration.Output;
+            if (await letters.ShowAsync(result.GetRequiredValue(id)) is not { } letter)
+                return await NoneAsync(result, result.GetRequiredValue(id));
+            if (result.GetValue(raw))
+            {
+                await using var standard = Console.OpenStandardOutput();
+                await standard.WriteAsync(letter.Payload);
+                return ExitCodes.Done;
+            }
+
+            if (result.GetValue(json))
+            {
+                await output.WriteLineAsync(ToJson(letter));
+                return ExitCodes.Done;
+            }
+
+            await output.WriteLineAsync($"id         {letter.Id}");
+            await output.WriteLineAsync($"reason     {letter.Reason}");
+            if (letter.Detail.Length > 0)
+                await output.WriteLineAsync($"detail     {OneLine(letter.Detail)}");
+            if (letter.Offset >= 0)
+                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"offset     {letter.Offset}"));
+            await output.WriteLineAsync($"at         {Time(letter.At)}");
+            await output.WriteLineAsync($"taken at   {Time(letter.TakenAt)}");
+            await output.WriteLineAsync($"position   {letter.Position}");
+            await output.WriteLineAsync($"stanza id  {letter.GeneratedId}");
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"attempts   {letter.Attempts}"));
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"size       {letter.Size} B"));
+            await output.WriteLineAsync();
+            foreach (var (name, value) in letter.Fields)
+                await output.WriteLineAsync($"{OneLine(name)}: {OneLine(Encoding.UTF8.GetString(value.Span))}");
+            if (letter.Fields.IsEmpty)
+                await output.WriteLineAsync(OneLine(Encoding.UTF8.GetString(letter.Payload.Span)));
+            return ExitCodes.Done;
+        });
+    }
+
+    private static Command CreateReplay()
+    {
+        var ids = CreateIds();
+        var all = new Option<bool>("--all") { Description = "All that are there when it begins, oldest first." };
+        var command = new Command("replay", "Put dead letters back at the queue's end, and take them from the dead letters.") { ids, all };
+        RequireOneOf(command, ids, all);
+        return Acting(command, async (letters, result) =>
+        {
+            var sum = default(ReplayResult);
+            var missing = false;
+            if (result.GetValue(all))
+                sum = await letters.ReplayAllAsync();
+            foreach (var id in result.GetValue(ids) ?? [])
+            {
+                var done = await letters.ReplayAsync(id);
+                if (done == default)
+                {
+                    missing = true;
+                    await NoneAsync(result, id);
+                }
+
+                sum = new ReplayResult(sum.Replayed + done.Replayed, sum.WithoutBody + done.WithoutBody);
+            }
+
+            await result.InvocationConfiguration.Output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{sum.Replayed} put back{(sum.WithoutBody > 0 ? $", {sum.WithoutBody} left, because their payload is gone or does not fit the queue's kind" : "")}"));
+            return missing || sum.WithoutBody > 0 ? ExitCodes.Failed : ExitCodes.Done;
+        });
+    }
+
+    private static Command CreatePurge()
+    {
+        var ids = CreateIds();
+        var all = new Option<bool>("--all") { Description = "All of them." };
+        var yes = new Option<bool>("--yes") { Description = "Do it: they are lost for good. Without it the command only says what it would do." };
+        var command = new Command("purge", "Throw dead letters away for good.") { ids, all, yes };
+        RequireOneOf(command, ids, all);
+        return Acting(command, async (letters, result) =>
+        {
+            var output = result.InvocationConfiguration.Output;
+            var given = result.GetValue(ids) ?? [];
+            if (!result.GetValue(yes))
+            {
+                var count = result.GetValue(all) ? await letters.CountAsync() : given.Length;
+                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"would throw away {count} dead letters for good; give --yes to do it"));
+                return ExitCodes.Failed;
+            }
+
+            var purged = result.GetValue(all) ? await letters.PurgeAllAsync() : 0;
+            var missing = false;
+            foreach (var id in given)
+            {
+                if (await letters.PurgeAsync(id))
+                    purged++;
+                else
+                {
+                    missing = true;
+                    await NoneAsync(result, id);
+                }
+            }
+
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{purged} thrown away"));
+            return missing ? ExitCodes.Failed : ExitCodes.Done;
+        });
+    }
+
+    /// <summary>Gives the command its configuration, connects it to one queue, and turns a refusal of Redis into words.</summary>
+    private static Command Acting(Command command, Func<DeadLetters, ParseResult, Task<int>> act)
+    {
+        var files = ConfigurationSource.CreateOption();
+        var name = new Option<string?>("--bridge") { Description = "Whose dead letters, where several bridges are configured.", HelpName = "NAME" };
+        command.Add(files);
+        command.Add(name);
+        command.SetAction(async (result, cancellation) =>
+        {
+            var error = result.InvocationConfiguration.Error;
+            var configuration = await ConfigurationSource.ReadAsync(result.GetValue(files) ?? [], error, cancellation);
+            if (configuration is null)
+                return ExitCodes.Misconfigured;
+            var wanted = result.GetValue(name);
+            var candidates = configuration.Bridges.Where(bridge => wanted is null || bridge.Name == wanted).ToList();
+            if (candidates.Count != 1)
+            {
+                await error.WriteLineAsync($"bridge: --bridge must be one of {string.Join(", ", configuration.Bridges.Select(bridge => bridge.Name))}");
+                return ExitCodes.Misconfigured;
+            }
+
+            return await ActAsync(candidates[0].Queue, letters => act(letters, result), error);
+        });
+        return command;
+    }
+
+    private static async Task<int> ActAsync(QueueSettings queue, Func<DeadLetters, Task<int>> act, TextWriter error)
+    {
+        await using var link = new RedisLink(queue.Redis, "bridge-dead", queue.CallTimeout);
+        try
+        {
+            return await act(new DeadLetters(link, queue.Keys, queue.Kind));
+        }
+        catch (QueueFaultException exception)
+        {
+            await error.WriteLineAsync("bridge: " + OneLine(exception.Message));
+            return ExitCodes.Failed;
+        }
+    }
+
+    private static Option<bool> CreateJson() => new("--json") { Description = "One JSON object per line." };
+
+    private static Argument<string[]> CreateIds() => new("id")
+    {
+        Description = "Ids of dead letters, as `list` shows them.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private static void RequireOneOf(Command command, Argument<string[]> ids, Option<bool> all) =>
+        command.Validators.Add(result =>
+        {
+            var some = result.GetValue(ids) is { Length: > 0 };
+            if (some == result.GetValue(all))
+                result.AddError("Give either ids or --all.");
+        });
+
+    private static async Task<int> NoneAsync(ParseResult result, string id)
+    {
+        await result.InvocationConfiguration.Error.WriteLineAsync($"bridge: there is no dead letter {OneLine(id)}");
+        return ExitCodes.Failed;
+    }
+
+    private static string ToJson(DeadLetter letter)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, Readable))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", letter.Id);
+            writer.WriteString("reason", letter.Reason);
+            writer.WriteString("detail", letter.Detail);
+            writer.WriteNumber("offset", letter.Offset);
+            writer.WriteString("position", letter.Position.ToString());
+            writer.WriteString("stanzaId", letter.GeneratedId);
+            writer.WriteNumber("attempts", letter.Attempts);
+            writer.WriteString("at", Time(letter.At));
+            writer.WriteString("takenAt", Time(letter.TakenAt));
+            writer.WriteNumber("size", letter.Size);
+            WriteBytes(writer, "payload", letter.Payload.Span);
+            if (!letter.Fields.IsEmpty)
+            {
+                writer.WriteStartObject("fields");
+                foreach (var (name, value) in letter.Fields)
+                    WriteBytes(writer, name, value.Span);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    /// <summary>As text where it is UTF-8; else under the name with <c>Base64</c> behind it, so that nothing is altered.</summary>
+    private static void WriteBytes(Utf8JsonWriter writer, string name, ReadOnlySpan<byte> bytes)
+    {
+        if (System.Text.Unicode.Utf8.IsValid(bytes))
+            writer.WriteString(name, bytes);
+        else
+            writer.WriteBase64String(name + "Base64", bytes);
+    }
+
+    private static string Beginning(DeadLetter letter)
+    {
+        var text = OneLine(letter.Fields.IsEmpty
+            ? Encoding.UTF8.GetString(letter.Payload.Span)
+            : string.Join(", ", letter.Fields.Select(field => field.Key + "=" + Encoding.UTF8.GetString(field.Value.Span))));
+        return text.Length <= Columns ? text : text[..Columns] + "…";
+    }
+
+    /// <summary>Without control characters, which could move a terminal's cursor or change its colours.</summary>
+    private static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+
+    private static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,78 @@
+using Bridge.TestKit;
+
+namespace Bridge.Integration.Tests.Host;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("run", "--help")]
+    public async Task Help_names_every_variable_the_exit_codes_and_an_example(params string[] arguments)
+    {
+        var (code, output) = await BridgeCommand.RunAsync(arguments);
+
+        Assert.Equal(0, code);
+        string[] words =
+        [
+            "BRIDGE_REDIS", "BRIDGE_QUEUE", "BRIDGE_QUEUE_KIND", "BRIDGE_XMPP", "BRIDGE_DOMAIN", "BRIDGE_SECRET", "BRIDGE_SECRET_FILE",
+            "BRIDGE_HTTP", "BRIDGE_CONFIRM", "BRIDGE_HOLD", "xmpp:outbound", "127.0.0.1:9180", "Exit codes", "RPUSH", "bridge run",
+        ];
+        Assert.All(words, word => Assert.Contains(word, output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_version_is_told()
+    {
+        var (code, output) = await BridgeCommand.RunAsync(["--version"]);
+
+        Assert.Equal(0, code);
+        Assert.Matches(@"^\d+\.\d+\.\d+", output);
+    }
+
+    [Fact]
+    public async Task The_reference_of_settings_is_printed_as_it_stands_in_the_repository()
+    {
+        var (code, output) = await BridgeCommand.RunAsync(["config"]);
+
+        Assert.Equal(0, code);
+        var reference = await File.ReadAllTextAsync(Path.Combine(BridgeProcess.RepositoryRoot, "hocon", "reference.conf"));
+        Assert.Equal(reference.TrimEnd(), output.TrimEnd());
+    }
+
+    [Theory]
+    [InlineData("rnu")]
+    [InlineData("run", "--confg", "x")]
+    [InlineData("dead", "replay")]
+    [InlineData("dead", "purge", "1-0", "--all")]
+    [InlineData("dead", "list", "--count", "0")]
+    public async Task A_mistyped_command_line_ends_with_2(params string[] arguments)
+    {
+        var (code, output) = await BridgeCommand.RunAsync(arguments);
+
+        Assert.Equal(2, code);
+        Assert.NotEmpty(output);
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("check")]
+    [InlineData("dead", "list")]
+    public async Task Mistakes_are_told_together_with_exit_code_2_before_anything_connects(params string[] arguments)
+    {
+        var (code, output) = await BridgeCommand.RunAsync(
+            arguments, ("BRIDGE_HOLD", "2"), ("BRIDGE_XMPP", "somewhere"), ("BRIDGE_REDIS", "localhost,pasword=hunter2"), ("BRIDGE_SECRET", "hunter2"));
+
+        Assert.Equal(2, code);
+        Assert.All(["BRIDGE_HOLD", "BRIDGE_XMPP", "BRIDGE_REDIS", "BRIDGE_DOMAIN"], key => Assert.Contains(key, output, StringComparison.Ordinal));
+        Assert.DoesNotContain("hunter2", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_missing_ends_with_2()
+    {
+        var (code, output) = await BridgeCommand.RunAsync(["run", "--config", "no-such.conf"], ("BRIDGE_DOMAIN", "a.b"), ("BRIDGE_SECRET", "x"));
+
+        Assert.Equal(2, code);
+        Assert.Contains("no-such.conf", output, StringComparison.Ordinal);
+    }
+}

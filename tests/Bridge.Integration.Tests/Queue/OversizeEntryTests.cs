@@ -1,0 +1,108 @@
+using System.Globalization;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.TestKit;
+using Xunit.Abstractions;
+
+namespace Bridge.Integration.Tests.Queue;
+
+/// <summary>Tests that measure how long Redis is blocked: nothing else runs beside them.</summary>
+/// <remarks>
+/// What is measured is the processor time of Redis' main thread: unlike the clock on the wall, it is
+/// that of an idle machine whatever else the machine does.
+/// </remarks>
+[CollectionDefinition(nameof(Undisturbed), DisableParallelization = true)]
+public sealed class Undisturbed;
+
+/// <summary>Entries far above the limit.</summary>
+[Collection(nameof(Undisturbed))]
+public sealed class OversizeEntryTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_hundred_entries_of_ten_mebibytes_are_dead_lettered_whole_without_blocking_Redis(QueueKind kind)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis);
+        var large = new byte[10 * 1024 * 1024];
+        new Random(7).NextBytes(large);
+        var good = 0;
+        var worst = TimeSpan.Zero;
+        List<string> arrived = [];
+
+        // In ten rounds, so that the test itself does not need gigabytes.
+        for (var round = 0; round < 10; round++)
+        {
+            for (var i = 0; i < 200; i++)
+                await queue.PushAsync(QueueUnderTest.Numbered(good++));
+            for (var i = 0; i < 10; i++)
+            {
+                await queue.PushAsync(large);
+                if (i % 4 == 3)
+                    await queue.PushAsync(QueueUnderTest.Numbered(good++));
+            }
+
+            TakenEntries taken;
+            do
+            {
+                var before = await BusyAsync(queue);
+                taken = await queue.TakeAsync();
+                var blocked = await BusyAsync(queue) - before;
+                worst = blocked > worst ? blocked : worst;
+                arrived.AddRange(taken.Entries.Where(entry => entry.Kind == EntryKind.Payload).Select(entry => Convert.ToHexString(entry.Payload.Span)));
+                if (taken.Entries.Count > 0)
+                    await queue.SettleAsync(taken.Entries[^1].Position);
+            }
+            while (taken.Remaining != 0);
+
+            var letters = await queue.Dead.ListAsync(20);
+            Assert.Equal(10, letters.Length);
+            Assert.All(letters, letter => Assert.Equal(large.Length, letter.Size));
+            var shown = await queue.Dead.ShowAsync(letters[round].Id);
+            Assert.True(shown!.Payload.Span.SequenceEqual(large));
+            await queue.Dead.PurgeAllAsync();
+        }
+
+        output.WriteLine($"{kind}: the longest take kept Redis busy for {worst.TotalMilliseconds:0} ms");
+        Assert.Equal(Enumerable.Range(0, good).Select(number => Convert.ToHexString(QueueUnderTest.Numbered(number))), arrived);
+        Assert.InRange(worst, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+    }
+
+    [Fact]
+    public async Task A_settlement_of_a_whole_stream_blocks_Redis_for_moments_only()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, redis);
+        const int count = 60_000;
+        await queue.App.ScriptEvaluateAsync(
+            "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'payload', i) end", [queue.Keys.Queue], [count]);
+        var entries = await queue.TakeAllAsync(new TakeLimits(5_000, 1 << 20));
+        Assert.Equal(count, entries.Count);
+
+        var before = await BusyAsync(queue);
+        var settled = await queue.SettleAsync(
+            entries[^1].Position,
+            new RejectedEntry(entries[5].Position, "reason", "", -1, 1),
+            new RejectedEntry(entries[^2].Position, "reason", "", -1, 1));
+
+        var busy = await BusyAsync(queue) - before;
+
+        Assert.Equal(new SettleResult(count, 2, 0), settled);
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+
+        // Three calls at least, of which none does more than the 20,000 entries that the script allows itself.
+        var calls = (string)(await queue.ServerAsync("INFO", "commandstats"))!;
+        output.WriteLine($"{busy.TotalMilliseconds:0} ms in all; {calls.Split('\n').Single(line => line.StartsWith("cmdstat_eval:", StringComparison.Ordinal))}");
+        Assert.InRange(busy / 3, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+    }
+
+    private static async Task<TimeSpan> BusyAsync(QueueUnderTest queue)
+    {
+        var lines = ((string)(await queue.ServerAsync("INFO", "cpu"))!).Split("\r\n");
+        return TimeSpan.FromSeconds(Value("used_cpu_user_main_thread:") + Value("used_cpu_sys_main_thread:"));
+
+        double Value(string name) => double.Parse(
+            lines.Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..], CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,593 @@
+using System.Globalization;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.TestKit;
+using StackExchange.Redis;
+
+namespace Bridge.Integration.Tests.Queue;
+
+/// <summary>What both kinds of queue promise on a Redis that is well.</summary>
+public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassFixture<RedisFixture>
+{
+    protected QueueKind Kind => kind;
+
+    protected RedisServer Redis => fixture.Redis;
+
+    private static RejectedEntry Reject(EntryPosition position) => new(position, "not-well-formed", "a detail", 7, 2);
+
+    [Fact]
+    public async Task Entries_arrive_in_order_and_byte_for_byte()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        const int seed = 20_250_301;
+        var random = new Random(seed);
+        var pushed = Enumerable.Range(0, 3_000).Select(_ =>
+        {
+            var payload = new byte[random.Next(0, 2_000)];
+            random.NextBytes(payload);
+            return payload;
+        }).ToList();
+        await queue.PushAsync(pushed);
+
+        var taken = await queue.TakeAllAsync(new TakeLimits(701, 300_000));
+
+        Assert.Equal(pushed.Count, taken.Count);
+        for (var i = 0; i < pushed.Count; i++)
+            Assert.True(pushed[i].AsSpan().SequenceEqual(taken[i].Payload.Span), $"seed {seed}, entry {i}");
+        Assert.All(taken, entry => Assert.Equal(EntryKind.Payload, entry.Kind));
+        Assert.Equal(taken.Select(entry => entry.Position).Order(), taken.Select(entry => entry.Position));
+        Assert.Equal(taken.Count, taken.Select(GeneratedId).Distinct().Count());
+        Assert.All(taken, entry => Assert.Matches("^b-[0-9a-f]+-[0-9-]+$", GeneratedId(entry)));
+    }
+
+    [Fact]
+    public async Task The_journal_repeats_exactly_what_was_taken()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(1_500);
+        var taken = await queue.TakeAllAsync();
+        await queue.RecoverAsync();
+
+        var read = await queue.ReadAllAsync(new TakeLimits(200, 3_000));
+        var again = await queue.ReadAllAsync();
+
+        Assert.Equal(taken.Select(Facts), read.Select(Facts));
+        Assert.Equal(taken.Select(Facts), again.Select(Facts));
+        // Redis keeps a pending entry's time by the clock of the command's start, not of the moment.
+        for (var i = 0; i < taken.Count; i++)
+            Assert.InRange((taken[i].TakenAt - read[i].TakenAt).Duration(), TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
+    }
+
+    [Fact]
+    public async Task A_take_is_bounded_in_entries()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(100);
+
+        Assert.Equal(37, (await queue.TakeAsync(new TakeLimits(37, 1 << 20))).Entries.Count);
+        Assert.Single((await queue.TakeAsync(new TakeLimits(1, 1 << 20))).Entries);
+        Assert.Equal(new QueueDepth(62, 38, null), await queue.Queue.DepthAsync() with { OldestQueued = null });
+    }
+
+    [Fact]
+    public async Task A_take_is_bounded_in_bytes()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync([.. Enumerable.Range(0, 100).Select(_ => new byte[10_000])]);
+
+        var taken = await queue.TakeAsync(new TakeLimits(512, 100_000));
+
+        // A slice of four is what the script may read too much of a stream.
+        Assert.InRange(taken.Entries.Sum(entry => entry.Payload.Length), 100_000, 140_000);
+    }
+
+    [Fact]
+    public async Task A_settlement_removes_the_prefix_and_dead_letters_what_was_rejected_in_it()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+
+        var settled = await queue.SettleAsync(entries[5].Position, Reject(entries[2].Position), Reject(entries[5].Position));
+
+        Assert.Equal(new SettleResult(6, 2, 0), settled);
+        Assert.Equal(entries.Skip(6).Select(Facts), (await queue.ReadAllAsync()).Select(Facts));
+        var dead = await queue.Dead.ListAsync(10, newestFirst: false);
+        Assert.Equal([entries[2].Position, entries[5].Position], dead.Select(letter => letter.Position));
+        Assert.All(dead, letter => Assert.Equal(
+            ("not-well-formed", "a detail", 7, 2), (letter.Reason, letter.Detail, letter.Offset, letter.Attempts)));
+        Assert.Equal(QueueUnderTest.Numbered(2), dead[0].Payload.ToArray());
+        Assert.Equal(GeneratedId(entries[2]), dead[0].GeneratedId);
+        Assert.InRange((entries[2].TakenAt - dead[0].TakenAt).Duration(), TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
+    }
+
+    [Fact]
+    public async Task A_settlement_that_runs_twice_changes_nothing_the_second_time()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+        await queue.SettleAsync(entries[5].Position, Reject(entries[2].Position));
+
+        var again = await queue.SettleAsync(entries[5].Position, Reject(entries[2].Position));
+
+        Assert.Equal(default, again);
+        Assert.Equal(4, (await queue.ReadAllAsync()).Count);
+        Assert.Equal(1, await queue.Dead.CountAsync());
+    }
+
+    [Fact]
+    public async Task A_take_carries_a_settlement_and_its_mark()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(20);
+        var entries = (await queue.TakeAsync(new TakeLimits(10, 1 << 20))).Entries;
+
+        var mark = new ConfirmedMark(entries[7].Position, "127.0.0.1:5347", 1_700_000_000_123, default);
+        var next = await queue.Queue.TakeAsync(
+            queue.Session, new TakeLimits(4, 1 << 20), new Settlement(entries[3].Position, [Reject(entries[1].Position)], mark));
+
+        Assert.Equal(new SettleResult(4, 1, 0), next.Settled);
+        Assert.Equal(4, next.Entries.Count);
+        var recovery = await queue.RecoverAsync();
+        Assert.Equal((10, entries[4].Position, next.Entries[^1].Position), (recovery.Count, recovery.First, recovery.Last));
+        Assert.NotNull(recovery.Mark);
+        Assert.Equal(mark, recovery.Mark with { At = default });
+        Assert.InRange(recovery.Mark.At, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1));
+        Assert.True(recovery.ContinuesHistory);
+    }
+
+    [Fact]
+    public async Task Many_rejected_entries_are_dead_lettered_in_order_within_the_bounds()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(
+            kind, Redis, dead: new DeadLetterSettings { MaxEntries = 250, MaxAge = TimeSpan.FromHours(1) });
+        await queue.PushAsync(400);
+        var entries = await queue.TakeAllAsync();
+
+        var settled = await queue.SettleAsync(entries[399].Position, [.. entries.Take(300).Select(entry => Reject(entry.Position))]);
+
+        Assert.Equal(new SettleResult(400, 300, 50), settled);
+        var dead = await queue.Dead.ListAsync(1_000, newestFirst: false);
+        Assert.Equal(entries.Skip(50).Take(250).Select(entry => entry.Position), dead.Select(letter => letter.Position));
+    }
+
+    [Fact]
+    public async Task Pipelined_takes_keep_the_order_of_the_calls()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(4_000);
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => queue.TakeAsync(new TakeLimits(250, 1 << 20))));
+
+        Assert.Equal(
+            Enumerable.Range(0, 4_000).Select(number => Convert.ToHexString(QueueUnderTest.Numbered(number))),
+            taken.SelectMany(batch => batch.Entries).Select(entry => Convert.ToHexString(entry.Payload.Span)));
+    }
+
+    [Fact]
+    public async Task A_settlement_behind_one_that_failed_changes_nothing()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+        await queue.App.StringSetAsync(queue.Keys.Dead, "not a stream");
+
+        var first = queue.SettleAsync(entries[3].Position, Reject(entries[1].Position));
+        var second = queue.SettleAsync(entries[6].Position);
+
+        var wrong = await QueueUnderTest.FaultsAsync(QueueFault.WrongType, () => first);
+        Assert.Equal($"The key {queue.Keys.Dead} holds a string, expected is a stream.", wrong.Message);
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => second);
+        Assert.Equal(10, (await queue.ReadAllAsync()).Count);
+
+        await queue.App.KeyDeleteAsync(queue.Keys.Dead);
+        Assert.Equal(10, (await queue.RecoverAsync()).Count);
+        Assert.Equal(new SettleResult(7, 1, 0), await queue.SettleAsync(entries[6].Position, Reject(entries[1].Position)));
+    }
+
+    [Fact]
+    public async Task A_stale_session_changes_nothing()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync(new TakeLimits(5, 1 << 20))).Entries;
+        var old = queue.Session;
+        var recovery = await queue.RecoverAsync();
+        Assert.Equal(old.Number + 1, recovery.Session.Number);
+
+        var settlement = new Settlement(entries[2].Position, [Reject(entries[1].Position)], null);
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.TakeAsync(old, QueueUnderTest.Plenty, settlement));
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.WaitAndTakeAsync(old, QueueUnderTest.Plenty));
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.SettleAsync(old, settlement));
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.ReadJournalAsync(old, EntryPosition.Zero, QueueUnderTest.Plenty));
+
+        Assert.Equal(new QueueDepth(5, 5, null), await queue.Queue.DepthAsync() with { OldestQueued = null });
+        Assert.Equal(0, await queue.Dead.CountAsync());
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("somebody-else:7:1")]
+    public async Task Without_the_lease_nothing_changes(string? holder)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync(new TakeLimits(5, 1 << 20))).Entries;
+        if (holder is null)
+            await queue.App.KeyDeleteAsync(queue.Keys.Lease);
+        else
+            await queue.App.StringSetAsync(queue.Keys.Lease, holder);
+
+        var settlement = new Settlement(entries[2].Position, [Reject(entries[1].Position)], null);
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, () => queue.Queue.TakeAsync(queue.Session, QueueUnderTest.Plenty, settlement));
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty));
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, () => queue.Queue.SettleAsync(queue.Session, settlement));
+        await QueueUnderTest.FaultsAsync(
+            QueueFault.LeaseLost, () => queue.Queue.ReadJournalAsync(queue.Session, EntryPosition.Zero, QueueUnderTest.Plenty));
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, queue.RecoverAsync);
+
+        Assert.Equal(new QueueDepth(5, 5, null), await queue.Queue.DepthAsync() with { OldestQueued = null });
+        Assert.Equal(0, await queue.Dead.CountAsync());
+        Assert.Equal(holder, (string?)await queue.App.StringGetAsync(queue.Keys.Lease));
+    }
+
+    [Fact]
+    public async Task A_wait_ends_with_the_push_and_takes_it()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis, settings => settings with { WaitTime = TimeSpan.FromSeconds(20) });
+        var waiting = queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
+        await BlockedClientsAsync(queue, 1);
+
+        await queue.PushAsync(1);
+
+        var taken = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(QueueUnderTest.Numbered(0), Assert.Single(taken.Entries).Payload.ToArray());
+        Assert.Equal(0, taken.Remaining);
+    }
+
+    [Fact]
+    public async Task A_wait_without_a_push_ends_with_nothing()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis, settings => settings with { WaitTime = TimeSpan.FromMilliseconds(100) });
+
+        var taken = await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
+
+        Assert.Empty(taken.Entries);
+        Assert.Equal(0, taken.Remaining);
+    }
+
+    [Fact]
+    public async Task A_flush_of_the_scripts_goes_unnoticed()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(30);
+        for (var i = 0; i < 3; i++)
+        {
+            await queue.ServerAsync("SCRIPT", "FLUSH");
+            var taken = await queue.TakeAsync(new TakeLimits(10, 1 << 20));
+            Assert.Equal(10, taken.Entries.Count);
+            await queue.ServerAsync("SCRIPT", "FLUSH");
+            Assert.Equal(10, (await queue.SettleAsync(taken.Entries[^1].Position)).Removed);
+        }
+    }
+
+    [Fact]
+    public async Task An_entry_above_the_limit_is_dead_lettered_whole_and_its_neighbours_arrive()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        var large = new byte[300_000];
+        new Random(1).NextBytes(large);
+        await queue.PushAsync(QueueUnderTest.Numbered(0), large, large, QueueUnderTest.Numbered(1));
+
+        List<OversizeEntry> oversize = [];
+        List<QueueEntry> taken = [];
+        TakenEntries batch;
+        do
+        {
+            batch = await queue.TakeAsync();
+            oversize.AddRange(batch.Oversize);
+            taken.AddRange(batch.Entries);
+        }
+        while (batch.Remaining != 0);
+
+        Assert.Equal(
+            [Convert.ToHexString(QueueUnderTest.Numbered(0)), Convert.ToHexString(QueueUnderTest.Numbered(1))],
+            taken.Where(entry => entry.Kind == EntryKind.Payload).Select(entry => Convert.ToHexString(entry.Payload.Span)));
+        Assert.Equal(2, oversize.Count);
+        Assert.All(oversize, entry => Assert.Equal("oversize", entry.Reason));
+        Assert.Equal(
+            kind == QueueKind.List ? oversize.Select(entry => entry.Position) : [],
+            taken.Where(entry => entry.Kind == EntryKind.DeadLettered).Select(entry => entry.Position));
+        var dead = await queue.Dead.ListAsync(10, newestFirst: false);
+        Assert.Equal(oversize.Select(entry => entry.Position), dead.Select(letter => letter.Position));
+        Assert.Equal(large, (await queue.Dead.ShowAsync(dead[1].Id))!.Payload.ToArray());
+        var all = await queue.SettleAsync(taken[^1].Position);
+        Assert.Equal((taken.Count, 0L), (all.Removed, all.DeadLettered));
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+    }
+
+    [Fact]
+    public async Task A_recovery_by_the_same_object_continues_its_history_and_one_by_another_does_not()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        await queue.TakeAsync();
+
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+        Assert.False((await queue.OpenAnother().RecoverAsync(queue.Grant)).ContinuesHistory);
+        Assert.False((await queue.RecoverAsync()).ContinuesHistory);
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+    }
+
+    [Fact]
+    public async Task After_a_flush_of_everything_a_new_lease_starts_a_new_history()
+    {
+        // A Redis of its own: the others' keys would go as well.
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis);
+        await queue.PushAsync(10);
+        var before = (await queue.TakeAsync()).Entries;
+        await queue.ServerAsync("FLUSHALL");
+
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, () => queue.TakeAsync());
+        await queue.AcquireAsync();
+        var recovery = await queue.RecoverAsync();
+        Assert.False(recovery.ContinuesHistory);
+        Assert.Equal(0, recovery.Count);
+
+        await queue.PushAsync(10);
+        var after = await queue.TakeAllAsync();
+        Assert.Equal(10, after.Count);
+        Assert.Empty(before.Select(GeneratedId).Intersect(after.Select(GeneratedId)));
+    }
+
+    [Fact]
+    public async Task A_queue_of_the_wrong_type_is_named()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.App.KeyDeleteAsync(queue.Keys.Queue);
+        await queue.App.SetAddAsync(queue.Keys.Queue, "member");
+
+        var expected = kind == QueueKind.List ? "list" : "stream";
+        var words = $"The key {queue.Keys.Queue} holds a set, expected is a {expected}.";
+        Assert.Equal(words, (await QueueUnderTest.FaultsAsync(QueueFault.WrongType, () => queue.TakeAsync())).Message);
+        Assert.Equal(words, (await QueueUnderTest.FaultsAsync(QueueFault.WrongType, queue.RecoverAsync)).Message);
+        Assert.Equal(
+            words,
+            (await QueueUnderTest.FaultsAsync(QueueFault.WrongType, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty))).Message);
+
+        await queue.App.KeyDeleteAsync(queue.Keys.Queue);
+        await queue.RecoverAsync();
+        await queue.PushAsync(3);
+        Assert.Equal(3, (await queue.TakeAllAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_listed_shown_replayed_and_purged()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(40);
+        var entries = await queue.TakeAllAsync();
+        await queue.SettleAsync(entries[^1].Position, [.. entries.Select(entry => Reject(entry.Position))]);
+
+        var first = await queue.Dead.ListAsync(30);
+        var second = await queue.Dead.ListAsync(30, behind: first[^1].Id);
+        Assert.Equal(
+            entries.Select(entry => entry.Position).Reverse(), first.Concat(second).Select(letter => letter.Position));
+        Assert.Null(await queue.Dead.ShowAsync("1-1"));
+        Assert.Equal(QueueUnderTest.Numbered(39), (await queue.Dead.ShowAsync(first[0].Id))!.Payload.ToArray());
+
+        Assert.Equal(1, (await queue.Dead.ReplayAsync(first[0].Id)).Replayed);
+        Assert.Equal(0, (await queue.Dead.ReplayAsync(first[0].Id)).Replayed);
+        Assert.True(await queue.Dead.PurgeAsync(first[1].Id));
+        Assert.False(await queue.Dead.PurgeAsync(first[1].Id));
+        Assert.Equal(38, (await queue.Dead.ReplayAllAsync()).Replayed);
+        Assert.Equal(0, await queue.Dead.CountAsync());
+
+        var again = await queue.TakeAllAsync();
+        Assert.Equal(
+            [39, .. Enumerable.Range(0, 38)],
+            again.Select(entry => int.Parse(System.Text.Encoding.UTF8.GetString(entry.Payload.Span)[14..^3], CultureInfo.InvariantCulture)));
+        await queue.SettleAsync(again[^1].Position, [.. again.Select(entry => Reject(entry.Position))]);
+        Assert.Equal(39, await queue.Dead.PurgeAllAsync());
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+    }
+
+    protected static string GeneratedId(QueueEntry entry) => System.Text.Encoding.ASCII.GetString(entry.GeneratedId.Span);
+
+    protected static string Facts(QueueEntry entry) =>
+        $"{entry.Position} {entry.Kind} {GeneratedId(entry)} {entry.PushedAt:O} {Convert.ToHexString(entry.Payload.Span)}";
+
+    /// <summary>Asks Redis until so many clients of the queue's wait are blocked: there is no signal for it.</summary>
+    private protected static async Task BlockedClientsAsync(QueueUnderTest queue, int count)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        var wanted = queue.Kind == QueueKind.List ? "cmd=blmove" : "cmd=xread";
+        while (((string)(await queue.ServerAsync("CLIENT", "LIST"))!).Split('\n').Count(line => line.Contains(wanted, StringComparison.Ordinal)) < count)
+            await tick.WaitForNextTickAsync(deadline.Token);
+    }
+}
+
+public sealed class ListQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.List, fixture)
+{
+    [Fact]
+    public async Task A_deleted_counter_makes_the_session_stale_and_recovery_rebuilds_it()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(10);
+        var before = (await queue.TakeAsync(new TakeLimits(6, 1 << 20))).Entries;
+        await queue.App.KeyDeleteAsync(queue.Keys.Confirmed);
+
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.TakeAsync());
+        var recovery = await queue.RecoverAsync();
+        Assert.False(recovery.ContinuesHistory);
+        Assert.Equal((6L, before[^1].Position), (recovery.Count, recovery.Last));
+        await queue.SettleAsync(before[^1].Position);
+
+        // With an empty journal, only the object's memory tells where the sequences stood.
+        await queue.App.KeyDeleteAsync(queue.Keys.Confirmed);
+        await queue.RecoverAsync();
+        var after = await queue.TakeAllAsync();
+        Assert.Equal(4, after.Count);
+        Assert.Equal(EntryPosition.OfSequence(7), after[0].Position);
+    }
+
+    [Fact]
+    public async Task A_journal_that_somebody_edited_is_refused_in_words()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(3);
+        await queue.TakeAsync();
+        await queue.App.ListRightPushAsync(queue.Keys.Inflight, "by hand");
+
+        var refused = await QueueUnderTest.FaultsAsync(QueueFault.Other, queue.RecoverAsync);
+
+        Assert.Contains("journal", refused.Message, StringComparison.Ordinal);
+    }
+}
+
+public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.Stream, fixture)
+{
+    [Fact]
+    public async Task An_entry_of_several_fields_becomes_an_envelope_and_replays_as_it_was()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        NameValueEntry[] several = [new("to", "ada@example.com"), new("body", "a \"quote\"\n"), new("ttl", "30"), new("meta", """{"a":[1]}""")];
+        await queue.App.StreamAddAsync(queue.Keys.Queue, several);
+        await queue.App.StreamAddAsync(queue.Keys.Queue, [new("anything", "<message/>")]);
+        await queue.App.StreamAddAsync(queue.Keys.Queue, [new("note", "n"), new("payload", "<presence/>")]);
+
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(
+            ["""{"to":"ada@example.com","body":"a \"quote\"\u000a","ttl":"30","meta":{"a":[1]}}""", "<message/>", "<presence/>"],
+            entries.Select(entry => System.Text.Encoding.UTF8.GetString(entry.Payload.Span)));
+        Assert.All(entries, entry => Assert.InRange(entry.PushedAt!.Value, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1)));
+
+        await queue.SettleAsync(entries[^1].Position, new RejectedEntry(entries[0].Position, "reason", "", -1, 0));
+        var dead = Assert.Single(await queue.Dead.ListAsync(5));
+        Assert.Equal(several.Select(field => (string)field.Name!), dead.Fields.Select(field => field.Key));
+        Assert.Equal(1, (await queue.Dead.ReplayAllAsync()).Replayed);
+        Assert.Equal(several, (await queue.App.StreamRangeAsync(queue.Keys.Queue))[^1].Values);
+    }
+
+    [Fact]
+    public async Task An_entry_of_thousands_of_fields_can_be_taken_and_dead_lettered()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        NameValueEntry[] fields = [.. Enumerable.Range(0, 6_000).Select(number => new NameValueEntry(number, "x"))];
+        await queue.App.StreamAddAsync(queue.Keys.Queue, fields);
+        await queue.PushAsync(1);
+
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(2, entries.Count);
+        Assert.Equal(new SettleResult(2, 1, 0), await queue.SettleAsync(entries[1].Position, new RejectedEntry(entries[0].Position, "unknown-field", "", 1, 0)));
+        Assert.StartsWith("[\"0\",\"x\",\"1\"", System.Text.Encoding.UTF8.GetString((await queue.Dead.ListAsync(1))[0].Payload.Span), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_id_that_the_app_chose_is_no_time()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.App.StreamAddAsync(queue.Keys.Queue, "payload", "<message/>", "18446744073709551615-7");
+
+        var entry = Assert.Single(await queue.TakeAllAsync());
+
+        Assert.Equal(new EntryPosition(ulong.MaxValue, 7), entry.Position);
+        Assert.Null(entry.PushedAt);
+        Assert.Equal(1, (await queue.SettleAsync(entry.Position)).Removed);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_deleted_stream_or_group_is_made_again_by_recovery(bool stream)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync(new TakeLimits(6, 1 << 20))).Entries;
+        await queue.SettleAsync(entries[3].Position);
+        if (stream)
+            await queue.App.KeyDeleteAsync(queue.Keys.Queue);
+        else
+            await queue.ServerAsync("XGROUP", "DESTROY", queue.Keys.Queue, "bridge");
+
+        await QueueUnderTest.FaultsAsync(QueueFault.GroupMissing, () => queue.TakeAsync());
+        await QueueUnderTest.FaultsAsync(QueueFault.GroupMissing, () => queue.SettleAsync(entries[5].Position));
+        await QueueUnderTest.FaultsAsync(QueueFault.GroupMissing, () => queue.Queue.ReadJournalAsync(queue.Session, EntryPosition.Zero, QueueUnderTest.Plenty));
+        var recovery = await queue.RecoverAsync();
+        Assert.Equal((0L, false), (recovery.Count, recovery.ContinuesHistory));
+
+        // What was settled does not come again; what was only taken does, if it still is.
+        var again = await queue.TakeAllAsync();
+        Assert.Equal(stream ? [] : Enumerable.Range(4, 6).Select(number => Convert.ToHexString(QueueUnderTest.Numbered(number))),
+            again.Select(entry => Convert.ToHexString(entry.Payload.Span)));
+        await queue.PushAsync(5);
+        Assert.Equal(5, (await queue.TakeAllAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_pending_entry_whose_body_is_gone_is_dead_lettered_as_trimmed()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+        await queue.App.StreamTrimAsync(queue.Keys.Queue, 7);
+        await queue.RecoverAsync();
+
+        var read = await queue.Queue.ReadJournalAsync(queue.Session, EntryPosition.Zero, QueueUnderTest.Plenty);
+
+        Assert.Equal(entries.Skip(3).Select(Facts), read.Entries.Select(Facts));
+        Assert.Equal(entries.Take(3).Select(entry => new OversizeEntry(entry.Position, 0, "trimmed")), read.Oversize);
+        Assert.Equal(["trimmed", "trimmed", "trimmed"], (await queue.Dead.ListAsync(10)).Select(letter => letter.Reason));
+        Assert.Equal(3, (await queue.Dead.ReplayAllAsync()).WithoutBody);
+        Assert.Equal(7, (await queue.SettleAsync(entries[^1].Position)).Removed);
+    }
+
+    [Fact]
+    public async Task Settled_entries_stay_while_another_group_reads_the_stream()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(10);
+        await queue.App.StreamCreateConsumerGroupAsync(queue.Keys.Queue, "audit", "0");
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(5, (await queue.SettleAsync(entries[4].Position)).Removed);
+        Assert.Equal(10, await queue.App.StreamLengthAsync(queue.Keys.Queue));
+        await queue.App.StreamDeleteConsumerGroupAsync(queue.Keys.Queue, "audit");
+        Assert.Equal(5, (await queue.SettleAsync(entries[9].Position)).Removed);
+        Assert.Equal(5, await queue.App.StreamLengthAsync(queue.Keys.Queue));
+    }
+
+    [Fact]
+    public async Task Settled_entries_stay_where_deletion_is_never()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(
+            QueueKind.Stream, Redis, settings => settings with { Deletion = StreamDeletion.Never });
+        await queue.PushAsync(2_500);
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(2_500, (await queue.SettleAsync(entries[^1].Position)).Removed);
+        Assert.Equal(2_500, await queue.App.StreamLengthAsync(queue.Keys.Queue));
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+        var waited = await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
+        Assert.Empty(waited.Entries);
+    }
+
+    [Fact]
+    public async Task What_another_consumer_of_the_group_left_pending_is_in_the_journal()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(4);
+        await queue.App.StreamReadGroupAsync(queue.Keys.Queue, "bridge", "former", ">", 2);
+        await queue.TakeAllAsync();
+
+        Assert.Equal(4, (await queue.RecoverAsync()).Count);
+        var read = await queue.ReadAllAsync();
+        Assert.Equal(4, read.Count);
+        Assert.Equal(4, (await queue.SettleAsync(read[^1].Position)).Removed);
+    }
+}
