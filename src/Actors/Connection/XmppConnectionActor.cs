@@ -962,6 +962,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             ? cause == ReconnectCause.StanzaFault
             : _lastEndProvedLife && cause == ReconnectCause.Conflict;
 
+        // The stream whose end is the verdict belongs to the search as well.
+        var searched = IsBisecting && _bisection!.IsPatient(Now);
         if (lived is not null)
             LearnFromEnd(cause, words, lived.Value);
         if (_draining && (cause == ReconnectCause.LeaseLost || _drainExpired))
@@ -970,7 +972,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var bisecting = IsBisecting && _bisection!.IsPatient(Now);
+        var bisecting = searched || (IsBisecting && _bisection!.IsPatient(Now));
         if (IsBisecting && !bisecting && !_impatienceLogged)
         {
             _impatienceLogged = true;
