@@ -102,8 +102,15 @@ public abstract class XmppConnectionActorSpec : ActorSpec
     {
         if (Drain<RedisPullerActor.StartFlow>(Puller) is not [.., var flow])
             return null;
-        (Flow, _writers, _handed) = (flow.Flow, flow.Writers, 0);
+        TakeFlow(flow);
         return (long)flow.After.Low;
+    }
+
+    /// <summary>What is handed over from now on belongs to this flow.</summary>
+    protected void TakeFlow(RedisPullerActor.StartFlow flow)
+    {
+        ArgumentNullException.ThrowIfNull(flow);
+        (Flow, _writers, _handed) = (flow.Flow, flow.Writers, 0);
     }
 
     /// <summary>A stream that carries entries: established, its first barrier returned, its flow begun.</summary>
