@@ -287,9 +287,18 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         var wasAtEnd = CursorAtEnd;
         _journalLast = result.Entries[^1].Position;
         // After a new flow began at an earlier position, entries taken meanwhile are read from the
-        // journal in their turn.
+        // journal in their turn. Such a read may run behind this take and be answered before it: then
+        // some of these entries have been handed over already.
         if (wasAtEnd && _writers is not null)
-            HandOver(result.Entries);
+            HandOverBehindCursor(result.Entries);
+    }
+
+    private void HandOverBehindCursor(IReadOnlyList<QueueEntry> entries)
+    {
+        if (entries[0].Position > _cursor)
+            HandOver(entries);
+        else if (entries[^1].Position > _cursor)
+            HandOver([.. entries.Where(entry => entry.Position > _cursor)]);
     }
 
     private void OnJournalRead(JournalRead message)

@@ -6,7 +6,9 @@ using Xunit.Abstractions;
 
 namespace Bridge.Integration.Tests.Sandbox;
 
+#pragma warning disable CA1001 // xunit disposes it, through IAsyncLifetime.
 public sealed partial class SandboxTests(ITestOutputHelper output) : IAsyncLifetime
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 

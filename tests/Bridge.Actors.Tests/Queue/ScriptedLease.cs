@@ -1,0 +1,41 @@
+using Bridge.Queue;
+
+namespace Bridge.Actors.Tests.Queue;
+
+/// <summary>A lease whose every call the test answers.</summary>
+internal sealed class ScriptedLease : IQueueLease
+{
+    public List<PendingCall<Nothing, LeaseAttempt>> Attempts { get; } = [];
+
+    public List<PendingCall<LeaseGrant, bool>> Renewals { get; } = [];
+
+    public List<PendingCall<LeaseGrant, Nothing>> Releases { get; } = [];
+
+    public bool Disposed { get; private set; }
+
+    public static LeaseGrant Grant(long epoch = 1) => new("token-" + epoch, epoch);
+
+    public Task<LeaseAttempt> TryAcquireAsync()
+    {
+        Attempts.Add(new(default));
+        return Attempts[^1].Task;
+    }
+
+    public Task<bool> RenewAsync(LeaseGrant grant)
+    {
+        Renewals.Add(new(grant));
+        return Renewals[^1].Task;
+    }
+
+    public Task ReleaseAsync(LeaseGrant grant)
+    {
+        Releases.Add(new(grant));
+        return Releases[^1].Task;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Disposed = true;
+        return ValueTask.CompletedTask;
+    }
+}
