@@ -38,7 +38,7 @@ public sealed class MemoryTests
 
         Assert.InRange(bridge.PeakResidentBytes, 1, Limit);
         Assert.True(bridge.Process.IsRunning);
-        var waiting = await trial.App.ListLengthAsync(trial.Keys.Queue) + await trial.App.ListLengthAsync(trial.Keys.Inflight);
-        Assert.Equal(1_000_000, waiting);
+        var (queued, journal) = await trial.DepthAsync();
+        Assert.Equal(1_000_000, queued + journal);
     }
 }
