@@ -112,8 +112,8 @@ public abstract class ActorSpec : Akka.TestKit.Xunit2.TestKit
     /// <summary>Makes an actor under a parent that tells a probe everything it hears, stops what fails, and says so.</summary>
     protected IActorRef ChildOf(TestProbe parent, Props child)
     {
-        Sys.ActorOf(Props.Create(() => new Parent(child, parent.Ref)));
-        return parent.ExpectMsg<Parent.Created>(TimeSpan.Zero).Child;
+        Sys.ActorOf(Props.Create(() => new Supervisor(child, parent.Ref)));
+        return parent.ExpectMsg<Supervisor.Created>(TimeSpan.Zero).Child;
     }
 
     /// <summary>Ends an actor, and returns once it has ended.</summary>
@@ -147,7 +147,7 @@ public abstract class ActorSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     /// <summary>The parent of an actor under test.</summary>
-    internal sealed class Parent : ReceiveActor
+    internal sealed class Supervisor : ReceiveActor
     {
         internal sealed record Created(IActorRef Child);
 
@@ -156,7 +156,7 @@ public abstract class ActorSpec : Akka.TestKit.Xunit2.TestKit
         private readonly Props _child;
         private readonly IActorRef _probe;
 
-        public Parent(Props child, IActorRef probe)
+        public Supervisor(Props child, IActorRef probe)
         {
             _child = child;
             _probe = probe;

@@ -178,6 +178,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private ConnectionState _state = ConnectionState.Connecting;
     private StreamLife _life;
     private int _incarnation;
+    private Task<IComponentLink>? _dialing;
 
     // What earlier lives left behind, for the next one to decide with.
     private ServerUptime? _uptimeBefore;
@@ -285,6 +286,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         ReceiveAlways();
         Receive<Dialed>(message => message.Incarnation == _life.Incarnation, message =>
         {
+            _dialing = null;
             _life.Link = message.Link;
             Link.Start(new StanzaReader(_xmpp.MaxInboundStanzaBytes), _life.Barrier, new Mailbox(Self, _life.Incarnation));
             Link.Output.Write(Handshake.StreamHeader(_xmpp.Domain));
@@ -456,8 +458,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _life = life;
         SetState(ConnectionState.Connecting);
         Become(Connecting);
-        _dialer.DialAsync(endpoint, _xmpp, _lease, _stopped.Token)
-            .PipeTo(Self, Self, link => new Dialed(life.Incarnation, link), cause => new DialFailed(life.Incarnation, cause));
+        _dialing = _dialer.DialAsync(endpoint, _xmpp, _lease, _stopped.Token);
+        _dialing.PipeTo(Self, Self, link => new Dialed(life.Incarnation, link), cause => new DialFailed(life.Incarnation, cause));
     }
 
     private void Enter(ConnectionState state, Action behaviour, TimeSpan deadline, ReconnectCause cause)
@@ -962,6 +964,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             ? cause == ReconnectCause.StanzaFault
             : _lastEndProvedLife && cause == ReconnectCause.Conflict;
 
+        // The stream whose end is the verdict belongs to the search as well.
+        var searched = IsBisecting && _bisection!.IsPatient(Now);
         if (lived is not null)
             LearnFromEnd(cause, words, lived.Value);
         if (_draining && (cause == ReconnectCause.LeaseLost || _drainExpired))
@@ -970,7 +974,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var bisecting = IsBisecting && _bisection!.IsPatient(Now);
+        var bisecting = searched || (IsBisecting && _bisection!.IsPatient(Now));
         if (IsBisecting && !bisecting && !_impatienceLogged)
         {
             _impatienceLogged = true;
@@ -1147,9 +1151,14 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <inheritdoc />
     protected override void PostStop()
     {
-        // A dial that is under way gives its socket up.
+        // A dial that is under way gives its socket up; one that came about all the same has no reader any more.
         _stopped.Cancel();
         _stopped.Dispose();
+        _dialing?.PipeTo(ActorRefs.Nobody, success: link =>
+        {
+            link.ResetNow();
+            return link;
+        });
         _life.Link?.ResetNow();
         _release.Restart();
         _window.ForgetAll();

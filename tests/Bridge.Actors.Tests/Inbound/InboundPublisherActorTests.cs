@@ -111,7 +111,7 @@ public sealed class InboundPublisherActorTests : ActorSpec
         Publish(1, 1);
         _outcomes.Appends[0].Fail(new InvalidCastException());
 
-        Assert.IsType<InvalidCastException>(Assert.Single(Drain<Parent.Failed>(_parent)).Cause.InnerException);
+        Assert.IsType<InvalidCastException>(Assert.Single(Drain<Supervisor.Failed>(_parent)).Cause.InnerException);
         Assert.True(_outcomes.Disposed);
     }
 

@@ -279,7 +279,7 @@ public sealed class RedisPullerActorLedgerTests : ActorSpec
             foreach (var said in Drain<object>(_connection))
                 if (said is RedisPullerActor.JournalRecovered)
                     BeginFlow();
-            if (Drain<Parent.Failed>(_parent) is [var failed, ..])
+            if (Drain<Supervisor.Failed>(_parent) is [var failed, ..])
                 throw new InvalidOperationException($"{_name}: the puller died", failed.Cause);
         }
 

@@ -454,7 +454,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         _queue.ContinuesHistory = false;
         Begin();
 
-        Assert.Empty(Drain<Parent.Failed>(_parent));
+        Assert.Empty(Drain<Supervisor.Failed>(_parent));
         Assert.Equal(QueueCallKind.WaitAndTake, _queue.Only.Kind);
     }
 
@@ -466,7 +466,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         _queue.ContinuesHistory = false;
         Recover(250);
 
-        Assert.IsType<QueueHistoryLostException>(Assert.Single(Drain<Parent.Failed>(_parent)).Cause);
+        Assert.IsType<QueueHistoryLostException>(Assert.Single(Drain<Supervisor.Failed>(_parent)).Cause);
         Assert.True(_queue.Disposed);
     }
 
@@ -476,7 +476,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         Begin();
         _queue.Only.Fail(new InvalidCastException());
 
-        Assert.IsType<InvalidCastException>(Assert.Single(Drain<Parent.Failed>(_parent)).Cause.InnerException);
+        Assert.IsType<InvalidCastException>(Assert.Single(Drain<Supervisor.Failed>(_parent)).Cause.InnerException);
     }
 
     [Fact]
