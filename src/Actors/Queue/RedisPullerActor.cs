@@ -285,8 +285,18 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         // After a new flow began at an earlier position, entries taken meanwhile are read from the
         // journal in their turn. Such a read may run behind this take and be answered before it: then
         // some of these entries have been handed over already.
-        if (wasAtEnd && _writers is not null)
+        // The same for what the window, smaller by now, has no room for.
+        if (wasAtEnd && _writers is not null && HasRoomFor(result.Entries))
             HandOverBehindCursor(result.Entries);
+    }
+
+    private bool HasRoomFor(IReadOnlyList<QueueEntry> entries)
+    {
+        var (outstanding, bytes) = (_handedEntries - _doneEntries, _handedBytes - _doneBytes);
+        for (var i = 0; i < entries.Count - 1; i++)
+            bytes += entries[i].Payload.Length;
+        // The last one may exceed the window's bytes, as the last one of a take may.
+        return outstanding == 0 || (outstanding + entries.Count <= _limitEntries && bytes < _limitBytes);
     }
 
     private void HandOverBehindCursor(IReadOnlyList<QueueEntry> entries)
