@@ -75,6 +75,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan FirstRestart = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestRestart = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SettleAfterClose = TimeSpan.FromSeconds(1);
 
     private readonly BridgeSettings _settings;
     private readonly BridgeParts _parts;
@@ -214,14 +215,18 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             _log.Warning("Bridge {Bridge} did not drain within {Deadline}; what is unconfirmed stays in the journal", _settings.Name, _settings.DrainTimeout);
             _drainComplete = false;
+            // Else a bridge that does nothing any more would keep its successor out.
+            _lease.Tell(new LeaseActor.Release());
             FinishDrain();
         });
         Receive<LeaseActor.Lost>(_ => FinishDrain());
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
         {
+            var cutsShort = !message.ActorRef.Equals(_publisher);
             OnTerminated(message);
-            ReleaseLease();
+            if (cutsShort)
+                ReleaseLease();
         });
         Receive<StartGeneration>(_ => { });
         Receive<Drain>(_ => _drainRequester = Sender);
@@ -261,6 +266,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });
+        Receive<InboundPublisherActor.Publish>(message => _publisher.Forward(message));
         Receive<Publish>(_ => PublishSnapshot());
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
@@ -272,7 +278,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _generationStartedAt = _parts.Time.GetTimestamp();
         var ownership = _ownership!;
         _connection = Context.Watch(Context.ActorOf(
-            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _publisher, _metrics, _parts.Time),
+            // We stand for the publisher, which may be replaced while the connection lives.
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, Self, _metrics, _parts.Time),
             $"connection-{_generation}"));
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
@@ -287,6 +294,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
+        PublishSnapshot();
         // Gives it back if it was the scripts that found it lost; otherwise the actor is idle already.
         _lease.Tell(new LeaseActor.Release());
         if (GenerationIsGone)
@@ -354,7 +362,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
         Timers.Cancel(nameof(StartGeneration));
-        Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout);
+        // The connection gives up first and still closes its stream; the last settlement comes behind that.
+        Timers.StartSingleTimer(
+            nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout + _settings.Xmpp.CloseTimeout + SettleAfterClose);
         Become(Draining);
     }
 
