@@ -28,8 +28,10 @@ public sealed class Ledger
     private readonly Dictionary<string, Observer> _observers = [];
     private readonly List<string> _unexpected = [];
     private readonly List<TaskCompletionSource> _waiting = [];
+    private readonly List<(int Arrived, TaskCompletionSource Reached)> _milestones = [];
     private long _nextOfLedger;
     private int _open;
+    private int _arrived;
 
     /// <summary>How many were pushed and have neither arrived nor been dead-lettered.</summary>
     public int Open
@@ -80,6 +82,9 @@ public sealed class Ledger
             if (!_observers.TryGetValue(observer, out var seen))
                 _observers.Add(observer, seen = new Observer());
             seen.Record(line);
+            _arrived++;
+            if (_milestones.Count > 0)
+                _milestones.RemoveAll(milestone => milestone.Arrived <= _arrived && milestone.Reached.TrySetResult());
             Close(line);
         }
     }
@@ -134,6 +139,29 @@ public sealed class Ledger
         catch (TimeoutException)
         {
             throw new TimeoutException($"Not settled within {timeout}.\n{Check()}");
+        }
+    }
+
+    /// <summary>Waits until so many different messages have arrived: the moment for a fault.</summary>
+    /// <exception cref="TimeoutException">Fewer have; the message is the report.</exception>
+    public async Task ArrivedAsync(int count, TimeSpan timeout)
+    {
+        TaskCompletionSource reached;
+        lock (_gate)
+        {
+            if (_arrived >= count)
+                return;
+            reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _milestones.Add((count, reached));
+        }
+
+        try
+        {
+            await reached.Task.WaitAsync(timeout);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"Not {count} arrived within {timeout}.\n{Check()}");
         }
     }
 

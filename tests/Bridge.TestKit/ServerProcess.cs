@@ -138,6 +138,14 @@ public sealed class ServerProcess : IAsyncDisposable
             $"{Name} stands still");
     }
 
+    /// <summary>SIGSTOP, and SIGCONT after a time.</summary>
+    public async Task FreezeForAsync(TimeSpan length)
+    {
+        await FreezeAsync();
+        await TimeProvider.System.PassAsync(length, CancellationToken.None);
+        Thaw();
+    }
+
     /// <summary>SIGCONT.</summary>
     public void Thaw() => Signal(PosixSignalNumber.Continue);
 

@@ -8,6 +8,7 @@ public sealed class StanzaLog
     private readonly Lock _gate = new();
     private readonly List<ReceivedStanza> _stanzas = [];
     private readonly List<(int Count, TaskCompletionSource Reached)> _counts = [];
+    private readonly List<Action<ReceivedStanza>> _observers = [];
     private readonly List<(Func<ReceivedStanza, bool> Matches, TaskCompletionSource<ReceivedStanza> Found)> _searches = [];
 
     /// <summary>How many arrived.</summary>
@@ -25,6 +26,19 @@ public sealed class StanzaLog
     {
         lock (_gate)
             return [.. _stanzas];
+    }
+
+    /// <summary>
+    /// Calls the observer with each stanza, in order: those that are there at once, the others as they arrive.
+    /// It is called under the log's lock and must not wait.
+    /// </summary>
+    public void Observe(Action<ReceivedStanza> observer)
+    {
+        lock (_gate)
+        {
+            _stanzas.ForEach(observer);
+            _observers.Add(observer);
+        }
     }
 
     /// <summary>Waits until at least this many arrived.</summary>
@@ -78,6 +92,8 @@ public sealed class StanzaLog
         lock (_gate)
         {
             _stanzas.Add(stanza);
+            foreach (var observer in _observers)
+                observer(stanza);
             // Completing inside the lock is safe: the continuations run elsewhere.
             if (_counts.Count > 0)
                 _counts.RemoveAll(waiting => waiting.Count <= _stanzas.Count && waiting.Reached.TrySetResult());

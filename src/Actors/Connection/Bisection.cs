@@ -73,6 +73,9 @@ internal sealed class Bisection
     /// <summary>The entry that stands alone, or is the first of the group under test.</summary>
     public EntryPosition Suspect => _suspects[_low];
 
+    /// <summary>Streams that ended while the entry that is still suspected was under way, the first one included.</summary>
+    public int Attempts { get; private set; } = 1;
+
     /// <summary>Nobody is under suspicion any more: the fault went away, or was not a stanza's.</summary>
     public bool Over => _low >= _high;
 
@@ -129,6 +132,7 @@ internal sealed class Bisection
             return null;
         }
 
+        Attempts++;
         if (!Alone)
         {
             _high = _groupEnd;

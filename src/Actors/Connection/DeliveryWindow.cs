@@ -299,13 +299,20 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         HeldEntries += entries;
     }
 
+    /// <summary>How often an entry was written to a stream that ended; 0 when it is not in the window.</summary>
+    public int AttemptsAt(EntryPosition position) => TryFind(position, out var index) ? At(index).Attempts : 0;
+
     /// <summary>Marks an entry that must not be sent again. True when it was found among the unwritten ones.</summary>
-    public bool Reject(EntryPosition position, Rejection rejection, TimeSpan now)
+    /// <param name="position">The entry.</param>
+    /// <param name="rejection">Why.</param>
+    /// <param name="now">Monotonic time.</param>
+    /// <param name="attempts">How often it was written, where the caller remembers more than the window.</param>
+    public bool Reject(EntryPosition position, Rejection rejection, TimeSpan now, int attempts = 0)
     {
-        var index = IndexAfter(position) - 1;
-        if (index < _written || index >= _end || At(index).Position != position)
+        if (!TryFind(position, out var index) || index < _written)
             return false;
         ref var item = ref At(index);
+        item.Attempts = Math.Max(item.Attempts, attempts);
         UnconfirmedBytes -= item.Length;
         item.Length = 0;
         item.Rejection = rejection;
@@ -428,6 +435,12 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     }
 
     private ref Item At(long index) => ref _ring[index & (_ring.Length - 1)];
+
+    private bool TryFind(EntryPosition position, out long index)
+    {
+        index = IndexAfter(position) - 1;
+        return index >= _first && index < _end && At(index).Position == position;
+    }
 
     /// <summary>The index of the first entry behind a position.</summary>
     private long IndexAfter(EntryPosition position)

@@ -173,7 +173,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly RoundTripControl _control;
     private readonly ReconnectPolicy _reconnect;
     private readonly KnownIds _ids = new(OwnIdsRemembered);
-    private readonly Dictionary<EntryPosition, Rejection> _convicted = [];
+    private readonly Dictionary<EntryPosition, (Rejection Rejection, int Attempts)> _convicted = [];
 
     private ConnectionState _state = ConnectionState.Connecting;
     private StreamLife _life;
@@ -190,6 +190,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private DateTimeOffset? _lastProgressAt;
     private Bisection? _bisection;
     private bool _impatienceLogged;
+    private EntryPosition _furthestConfirmed = EntryPosition.Zero;
     private EntryPosition? _silentAt;
     private int _silentEnds;
 
@@ -668,7 +669,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (outcome.ConfirmedEntries > 0)
         {
             _metrics.Confirmed(outcome.ConfirmedEntries, _time.GetUtcNow() - outcome.OldestTakenAt);
-            _silentAt = null;
+            if (_window.ConfirmedUpTo > _furthestConfirmed)
+                _furthestConfirmed = _window.ConfirmedUpTo;
             _bisection?.Confirmed(_window.ConfirmedUpTo);
             if (_bisection is { Over: true })
             {
@@ -1014,8 +1016,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         if (kind == StreamEndKind.Silent)
         {
-            _silentEnds = _silentAt == underWay[0] ? _silentEnds + 1 : 1;
-            _silentAt = underWay[0];
+            // The same place is where no life got beyond: held entries that are sent again are confirmed
+            // anew each time, and that is no progress.
+            _silentEnds = _silentAt == _furthestConfirmed ? _silentEnds + 1 : 1;
+            _silentAt = _furthestConfirmed;
             if (_silentEnds < Bisection.SilentEndsToBegin)
                 return;
         }
@@ -1030,17 +1034,19 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private void Convict(EntryPosition position, string words)
     {
+        // An entry that was read from the journal again counts from zero in the window.
+        var attempts = Math.Max(_bisection!.Attempts, _window.AttemptsAt(position));
         _bisection = null;
         _log.Warning("Bridge {Bridge}: entry {Position} makes the server hang up and is dead-lettered: {Words}", _settings.Name, position, words);
         _metrics.Rejected(RejectionReason.Convicted);
-        _convicted[position] = new Rejection(RejectionReason.Convicted, -1, words);
+        _convicted[position] = (new Rejection(RejectionReason.Convicted, -1, words), attempts);
         ApplyConvictions();
     }
 
     private void ApplyConvictions()
     {
-        foreach (var (position, rejection) in _convicted)
-            _window.Reject(position, rejection, Now);
+        foreach (var (position, (rejection, attempts)) in _convicted)
+            _window.Reject(position, rejection, Now, attempts);
     }
 
     private void LogEnd(ReconnectCause cause, string words, TimeSpan delay)

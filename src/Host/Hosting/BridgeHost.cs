@@ -38,8 +38,9 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         if (configuration.Http is not null)
             builder.Services.AddHostedService<HttpServer>();
         builder.Services.AddAkka("bridge", (akka, services) => akka
-            .AddHocon(configuration.Akka, HoconAddMode.Prepend)
             .ConfigureLoggers(loggers => LogOutput.Configure(loggers, configuration))
+            // Last, so that what an operator sets for Akka wins over what is set here.
+            .AddHocon(configuration.Akka, HoconAddMode.Prepend)
             .WithBridges(configuration.Bridges, services.GetRequiredService<StatusBoard>()));
         host = builder.Build();
         logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Bridge.Host");

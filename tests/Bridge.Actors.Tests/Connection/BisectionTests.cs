@@ -37,6 +37,18 @@ public sealed class BisectionTests
     }
 
     [Fact]
+    public void Attempts_count_the_streams_that_ended_with_the_suspect_under_way()
+    {
+        var bisection = new Bisection(Positions(2), EntryPosition.Zero, Short, TimeSpan.Zero);
+
+        bisection.StreamEnded(StreamEndKind.Silent, true, Short);
+        bisection.StreamEnded(StreamEndKind.Silent, false, Short);
+        bisection.StreamEnded(StreamEndKind.Silent, true, Short);
+
+        Assert.Equal((3, true), (bisection.Attempts, bisection.Alone));
+    }
+
+    [Fact]
     public void A_silent_end_between_two_errors_breaks_the_row()
     {
         var bisection = new Bisection(Positions(1), EntryPosition.Zero, Short, TimeSpan.Zero);

@@ -225,6 +225,20 @@ public sealed class DeliveryWindowTests
     }
 
     [Fact]
+    public void A_convicted_entry_keeps_the_attempts_of_before_it_was_read_again()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10, 10), At(0));
+        Writes(window);
+        window.StreamLost();
+        Assert.Equal((1, 0), (window.AttemptsAt(P(1)), window.AttemptsAt(P(7))));
+
+        Assert.True(window.Reject(P(1), new Rejection(RejectionReason.Convicted, -1, "hung up"), At(1), attempts: 5));
+
+        Assert.Equal(5, Assert.Single(window.TakeSettleable(At(2))!.Rejected).Attempts);
+    }
+
+    [Fact]
     public void A_new_owner_continues_the_hold_of_its_predecessor()
     {
         var window = Holding();

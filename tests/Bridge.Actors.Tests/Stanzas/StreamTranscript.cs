@@ -61,7 +61,11 @@ internal static class StreamTranscript
     public static string Describe(
         StanzaKind kind, string? id, string? from, string? to, string? type, string? child, string? ns, StanzaError? error, string xml) =>
         $"{kind} id={Show(id)} from={Show(from)} to={Show(to)} type={Show(type)} child={Show(child)} ns={Show(ns == "jabber:component:accept" ? null : ns)} "
-        + $"error={(error is null ? "-" : $"{error.Type}/{error.Condition}/{Show(error.Text)}")} {xml}";
+        + $"error={(error is null ? "-" : $"{error.Type}/{error.Condition}/{Show(Head(error.Text))}")} {xml}";
+
+    // The reader cuts an error's text after some bytes of its raw form, references and all: only what
+    // surely stands before the cut is compared.
+    private static string? Head(string? text) => text is { Length: > 60 } ? text[..60] : text;
 
     private static string Show(string? value) => value is null ? "-" : $"'{value}'";
 }

@@ -89,6 +89,7 @@ public sealed class RunTests
         Assert.NotEmpty(bridge.Process.Lines);
         foreach (var line in bridge.Process.Lines)
         {
+            Assert.True(line.StartsWith('{'), line);
             using var entry = JsonDocument.Parse(line);
             Assert.False(string.IsNullOrEmpty(entry.RootElement.GetProperty("Message").GetString()));
         }

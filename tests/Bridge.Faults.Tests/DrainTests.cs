@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using Bridge.Settings;
+using Bridge.TestKit;
+
+namespace Bridge.Faults.Tests;
+
+/// <summary>SIGTERM of the real program in the middle of a flood.</summary>
+public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
+{
+    private const int Count = 12_000;
+
+    [Theory]
+    [InlineData("prosody", ConfirmGrade.Held)]
+    [InlineData("ejabberd", ConfirmGrade.Held)]
+    [InlineData("prosody", ConfirmGrade.Accepted)]
+    [InlineData("ejabberd", ConfirmGrade.Accepted)]
+    public async Task It_ends_in_time_and_its_next_life_delivers_the_rest_once(string name, ConfirmGrade grade)
+    {
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await trial.PushAsync(Count);
+        await using var bridge = trial.Program(grade, window: 2_000);
+
+        bridge.Start();
+        await bridge.ReadyAsync(TimeSpan.FromSeconds(20));
+        await trial.Ledger.ArrivedAsync(Count / 4, TimeSpan.FromSeconds(20));
+        var asked = Stopwatch.GetTimestamp();
+        var exit = await bridge.StopAsync();
+        var took = Stopwatch.GetElapsedTime(asked);
+        var left = await trial.App.ListLengthAsync(trial.Keys.Queue);
+        var owned = await trial.App.KeyExistsAsync(trial.Keys.Lease);
+        bridge.Start();
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(30));
+
+        Assert.True(report.IsClean, report.ToString());
+        Assert.Equal((0, false), (exit, owned));
+        Assert.InRange(left, 1, Count);
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(6));
+    }
+}

@@ -1,0 +1,31 @@
+using Bridge.Settings;
+using Bridge.TestKit;
+
+namespace Bridge.Faults.Tests;
+
+/// <summary>SIGSTOP of the XMPP server: its kernel accepts what it does not read.</summary>
+public sealed class FrozenServerTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
+{
+    private const int Count = 12_000;
+
+    [Theory]
+    [InlineData("prosody")]
+    [InlineData("ejabberd")]
+    public async Task A_server_that_wakes_after_eight_seconds_receives_everything_in_order(string name)
+    {
+        var server = await servers.GetAsync(name);
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        await trial.PushAsync(Count);
+        await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held));
+
+        await trial.Ledger.ArrivedAsync(Count / 4, TimeSpan.FromSeconds(20));
+        var settled = await trial.SettledAsync();
+        await server.Process.FreezeForAsync(TimeSpan.FromSeconds(8));
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(40), bridge);
+
+        Assert.True(report.IsKept, report.ToString());
+        Assert.Equal(Count, report.Arrived);
+        Assert.Empty(trial.RepeatedUpTo(settled));
+        Assert.NotNull(bridge.Snapshot.LastReconnectCause);
+    }
+}

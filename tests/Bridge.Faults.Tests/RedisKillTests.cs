@@ -1,0 +1,34 @@
+using Bridge.Settings;
+using Bridge.TestKit;
+
+namespace Bridge.Faults.Tests;
+
+/// <summary>kill -9 and restart of a Redis that flushes each write, in the middle of a flood.</summary>
+public sealed class RedisKillTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
+{
+    private const int Count = 15_000;
+
+    [Theory]
+    [InlineData("prosody", ConfirmGrade.Held)]
+    [InlineData("ejabberd", ConfirmGrade.Held)]
+    [InlineData("prosody", ConfirmGrade.Accepted)]
+    [InlineData("ejabberd", ConfirmGrade.Accepted)]
+    public async Task The_flood_goes_on_where_it_was(string name, ConfirmGrade grade)
+    {
+        await using var trial = await DeliveryTrial.StartAsync(
+            await servers.GetAsync(name), new RedisOptions { AppendOnly = true, AppendFsync = "always" });
+        await trial.PushAsync(Count);
+        await using var bridge = new InProcessBridge(trial.Settings(grade, window: 2_000));
+
+        await trial.Ledger.ArrivedAsync(Count / 4, TimeSpan.FromSeconds(20));
+        var confirmed = await trial.ConfirmedAsync();
+        await trial.Redis.KillAsync();
+        await trial.Redis.RestartAsync();
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(40), bridge);
+
+        Assert.True(report.IsKept, report.ToString());
+        Assert.Equal(Count, report.Arrived);
+        Assert.Empty(trial.RepeatedUpTo(confirmed));
+        Assert.Null(bridge.Snapshot.QueueFault);
+    }
+}

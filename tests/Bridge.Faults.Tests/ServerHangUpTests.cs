@@ -1,0 +1,141 @@
+using System.Text;
+using Bridge.Settings;
+using Bridge.TestKit;
+
+namespace Bridge.Faults.Tests;
+
+/// <summary>
+/// What the firewall passes and the server still hangs up on is found and dead-lettered; a server that hangs up
+/// on everybody convicts nobody.
+/// </summary>
+public sealed class ServerHangUpTests
+{
+    private const int Around = 600;
+    private const string Mark = "urn:example:unbearable";
+
+    public static TheoryData<string, ServerReaction, UptimeAnswer, string> Reactions => new()
+    {
+        { "policy-violation", ServerReaction.StreamError, UptimeAnswer.Unavailable, "policy-violation" },
+        { "not-well-formed", ServerReaction.StreamError, UptimeAnswer.Unavailable, "not-well-formed" },
+        { "a silent end", ServerReaction.EndOfFile, UptimeAnswer.Unavailable, "hung up" },
+        { "a silent end of a server that tells its uptime", ServerReaction.EndOfFile, UptimeAnswer.Seconds, "hung up" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Reactions))]
+    public async Task A_stanza_that_the_server_cannot_bear_is_convicted_and_its_neighbours_arrive(
+        string name, ServerReaction reaction, UptimeAnswer uptime, string words)
+    {
+        await using var server = new ScriptedXmppServer
+        {
+            Script = new ServerScript
+            {
+                Uptime = uptime,
+                StartedAt = DateTimeOffset.UtcNow.AddMinutes(-1),
+                Faults =
+                [
+                    ServerFault.OnStanza(
+                        stanza => stanza.Raw.Span.IndexOf(Encoding.UTF8.GetBytes(Mark)) >= 0, reaction, name),
+                ],
+            },
+        };
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        var bad = await PushAroundAsync(
+            trial,
+            message => $"<message to='{message.Recipient}' id='{message.Id}'><x xmlns='{Mark}'/></message>",
+            howMany: 2);
+        await using var bridge = new InProcessBridge(Quick(trial));
+
+        await EndsWithConvictedAsync(trial, bridge, bad, words);
+    }
+
+    [Theory]
+    [InlineData("prosody", "not-well-formed")]
+    [InlineData("ejabberd", "policy-violation")]
+    public async Task A_stanza_above_the_servers_own_limit_is_convicted_with_its_words(string name, string words)
+    {
+        // Prosody takes no limit below 1,000 bytes seriously, and neither is one that small needed.
+        await using var servers = new RealServers(_ => new XmppServerOptions { StanzaSizeLimit = 20_000 });
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        var bad = await PushAroundAsync(
+            trial,
+            message => $"<message to='{message.Recipient}' id='{message.Id}'><body>{new string('x', 30_000)}</body></message>",
+            howMany: 2);
+        await using var bridge = new InProcessBridge(Quick(trial));
+
+        await EndsWithConvictedAsync(trial, bridge, bad, words);
+    }
+
+    [Theory]
+    [InlineData(BarrierAnswer.Silent)]
+    [InlineData(BarrierAnswer.AsSent)]
+    public async Task A_server_in_a_crash_loop_convicts_nobody_and_gets_everything_once_it_stands(BarrierAnswer barriers)
+    {
+        var random = new Random(20_110_714);
+        await using var server = new ScriptedXmppServer
+        {
+            Script = new ServerScript { Barriers = barriers },
+        };
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        await trial.PushAsync(500);
+        await using var bridge = new InProcessBridge(Quick(trial));
+
+        // It lives for 0.3 to 1 s each time, takes what comes, routes barriers back or not, and falls over.
+        for (var life = 0; life < 8; life++)
+        {
+            var connection = await server.ConnectionAsync(life, TimeSpan.FromSeconds(15));
+            await Life(random.Next(300, 1_000));
+            await trial.PushAsync(20);
+            connection.React(ServerReaction.EndOfFile);
+        }
+
+        server.Script = new ServerScript();
+        await trial.PushAsync(500);
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge);
+
+        Assert.True(report.IsKept, report.ToString());
+        Assert.Equal((1_160, 0), (report.Arrived, (await trial.DeadLettersAsync()).Count));
+    }
+
+    private static async Task Life(int milliseconds)
+    {
+        using var clock = new PeriodicTimer(TimeSpan.FromMilliseconds(milliseconds));
+        await clock.WaitForNextTickAsync();
+    }
+
+    private static BridgeSettings Quick(DeliveryTrial trial)
+    {
+        var settings = trial.Settings(ConfirmGrade.Held);
+        return settings with { Xmpp = settings.Xmpp with { BackoffMax = TimeSpan.FromSeconds(1) } };
+    }
+
+    private static async Task<List<PushedMessage>> PushAroundAsync(
+        DeliveryTrial trial, Func<LedgerMessage, string> payload, int howMany)
+    {
+        List<PushedMessage> bad = [];
+        for (var i = 0; i < howMany; i++)
+        {
+            await trial.PushAsync(Around);
+            bad.Add(await trial.PushAsync(trial.SinkJid, message => Encoding.UTF8.GetBytes(payload(message)), mustBeDeadLettered: true));
+        }
+
+        await trial.PushAsync(Around);
+        return bad;
+    }
+
+    private static async Task EndsWithConvictedAsync(
+        DeliveryTrial trial, InProcessBridge bridge, List<PushedMessage> bad, string words)
+    {
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(60), bridge);
+
+        Assert.True(report.IsKept, report.ToString());
+        var letters = await trial.DeadLettersAsync();
+        Assert.Equal(bad.Select(b => Encoding.UTF8.GetString(b.Payload)), letters.Select(letter => (string?)letter["payload"]));
+        Assert.All(letters, letter =>
+        {
+            Assert.Equal("convicted", letter["reason"]);
+            Assert.Contains(words, (string?)letter["detail"], StringComparison.Ordinal);
+            Assert.True((int)letter["attempts"] >= 2);
+        });
+    }
+}

@@ -1,0 +1,306 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Bridge.Queue;
+using Bridge.Settings;
+using StackExchange.Redis;
+
+namespace Bridge.TestKit;
+
+/// <summary>
+/// One trial of the promise on real parts: an app with its Redis, a server, a second component and a logged-in
+/// user who record what arrives, and the ledger that both sides are entered in. A test pushes, starts a bridge,
+/// strikes, and ends on <see cref="EndAsync"/>.
+/// </summary>
+public sealed class DeliveryTrial : IAsyncDisposable
+{
+    private readonly Dictionary<string, PushedMessage> _pushed = [];
+    private readonly Dictionary<string, string> _idOfPayload = [];
+    private readonly List<XmppPeer> _peers = [];
+    private readonly List<StanzaLog> _logs = [];
+    private readonly QueueKeys _keys;
+    private readonly string _userDomain;
+    private readonly string _secret;
+    private IXmppServer? _server;
+    private ConnectionMultiplexer? _app;
+    private long _places;
+
+    private DeliveryTrial(RedisServer redis, int port, string domain, string sinkDomain, string userDomain, string secret)
+    {
+        Redis = redis;
+        XmppPort = port;
+        Domain = domain;
+        SinkJid = "box@" + sinkDomain;
+        UserJid = "ada@" + userDomain;
+        _userDomain = userDomain;
+        _secret = secret;
+        if (!QueueKeys.TryCreate(Queue, out var keys, out var mistake))
+            throw new InvalidOperationException(mistake);
+        _keys = keys!;
+    }
+
+    /// <summary>The queue that the app pushes to.</summary>
+    public const string Queue = "xmpp:outbound";
+
+    /// <summary>The keys of the queue.</summary>
+    public QueueKeys Keys => _keys;
+
+    /// <summary>The app's Redis, the trial's own.</summary>
+    public RedisServer Redis { get; }
+
+    /// <summary>What was pushed and what became of it.</summary>
+    public Ledger Ledger { get; } = new();
+
+    /// <summary>The component's domain.</summary>
+    public string Domain { get; }
+
+    /// <summary>The server's component port.</summary>
+    public int XmppPort { get; }
+
+    /// <summary>A recipient at the second component.</summary>
+    public string SinkJid { get; }
+
+    /// <summary>The logged-in user.</summary>
+    public string UserJid { get; }
+
+    /// <summary>The app's way into Redis; lives over restarts of Redis.</summary>
+    public IDatabase App => _app!.GetDatabase();
+
+    /// <summary>Starts a Redis and connects both recipients to a real server, which others may use as well.</summary>
+    public static async Task<DeliveryTrial> StartAsync(IXmppServer server, RedisOptions? redis = null)
+    {
+        var trial = new DeliveryTrial(
+            await RedisServer.StartAsync(redis),
+            server.ComponentPort,
+            server.Components[0],
+            server.Components[1],
+            server.Domain,
+            server.ComponentSecret)
+        {
+            _server = server,
+        };
+        return await StartAsync(trial, trial.JoinAsync);
+    }
+
+    /// <summary>Starts a Redis; what a scripted server takes counts as arrived.</summary>
+    public static async Task<DeliveryTrial> StartAsync(ScriptedXmppServer server, RedisOptions? redis = null)
+    {
+        var options = server.Options;
+        var trial = new DeliveryTrial(
+            await RedisServer.StartAsync(redis), server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
+        return await StartAsync(trial, () =>
+        {
+            trial.Observe(server.Received, "the server");
+            return Task.CompletedTask;
+        });
+    }
+
+    /// <summary>Connects both recipients; again after the server was down.</summary>
+    public async Task JoinAsync()
+    {
+        var server = _server ?? throw new InvalidOperationException("A scripted server has no recipients.");
+        var sink = await XmppComponentPeer.ConnectAsync(server, server.Components[1]);
+        _peers.Add(sink);
+        Observe(sink.Received, "sink");
+        var user = await XmppUser.LoginAsync(server, "ada");
+        _peers.Add(user);
+        Observe(user.Received, "ada");
+    }
+
+    /// <summary>The settings of a bridge for this trial, quick where the defaults would only cost time.</summary>
+    /// <param name="grade">The grade.</param>
+    /// <param name="xmppPort">Where the bridge finds the server; null: the server's own port.</param>
+    /// <param name="redis">Where it finds Redis; null: the trial's own.</param>
+    /// <param name="window">How many entries may be unconfirmed; few leave most of a flood in Redis.</param>
+    public BridgeSettings Settings(ConfirmGrade grade, int? xmppPort = null, string? redis = null, int window = 10_000)
+    {
+        var settings = InProcessBridge.Settings(
+            redis ?? Redis.ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade);
+        return settings with
+        {
+            Xmpp = settings.Xmpp with { ServerDomain = _userDomain },
+            Window = settings.Window with { UnconfirmedEntries = window },
+            Lease = settings.Lease with
+            {
+                TimeToLive = TimeSpan.FromSeconds(3),
+                RenewEvery = TimeSpan.FromMilliseconds(500),
+                PollEvery = TimeSpan.FromMilliseconds(200),
+            },
+        };
+    }
+
+    /// <summary>The real program, configured likewise; not started.</summary>
+    /// <param name="grade">The grade.</param>
+    /// <param name="xmppPort">Where it finds the server; null: the server's own port.</param>
+    /// <param name="window">How many entries may be unconfirmed.</param>
+    public BridgeProcess Program(ConfirmGrade grade, int? xmppPort = null, int window = 10_000) => new(new BridgeProcessOptions
+    {
+        Environment = new Dictionary<string, string?>
+        {
+            ["BRIDGE_REDIS"] = Redis.ConnectionString,
+            ["BRIDGE_QUEUE"] = Queue,
+            ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
+            ["BRIDGE_DOMAIN"] = Domain,
+            ["BRIDGE_SECRET"] = _secret,
+            ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
+        },
+        Configuration = $"""
+            bridge.defaults.window.unconfirmed-entries = {window.ToString(CultureInfo.InvariantCulture)}
+            bridge.defaults.queue.call-timeout = 1s
+            bridge.defaults.lease.ttl = 3s
+            bridge.defaults.lease.renew = 500ms
+            bridge.defaults.lease.poll = 200ms
+            bridge.defaults.lease.margin = 500ms
+            """,
+    });
+
+    /// <summary>Enters the next mixed messages, to both recipients in turn, and pushes them.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="withLarge">Whether some have 50 KiB.</param>
+    public async Task PushAsync(int count, bool withLarge = false)
+    {
+        var payloads = new List<RedisValue>(count);
+        for (var i = 0; i < count; i++)
+        {
+            var message = Ledger.Push((_places / MixedMessages.Kinds + _places) % 2 == 0 ? SinkJid : UserJid, Queue);
+            var pushed = MixedMessages.Next(message, _places++, Domain, withLarge);
+            _pushed.Add(message.Id, pushed);
+            payloads.Add(pushed.Payload);
+        }
+
+        foreach (var some in payloads.Chunk(1_000))
+            await App.ListRightPushAsync(Queue, some);
+    }
+
+    /// <summary>Enters one payload of the test's own and pushes it.</summary>
+    /// <param name="recipient">Its <c>to</c>, as far as the ledger is concerned.</param>
+    /// <param name="payload">The bytes, made from its line in the ledger.</param>
+    /// <param name="mustBeDeadLettered">Whether its only right ending is a dead letter.</param>
+    public async Task<PushedMessage> PushAsync(string recipient, Func<LedgerMessage, byte[]> payload, bool mustBeDeadLettered = false)
+    {
+        var message = Ledger.Push(recipient, Queue, mustBeDeadLettered);
+        _places++;
+        var pushed = new PushedMessage(message, payload(message), null, null);
+        if (mustBeDeadLettered)
+            _idOfPayload.Add(Convert.ToBase64String(pushed.Payload), message.Id);
+        await App.ListRightPushAsync(Queue, pushed.Payload);
+        return pushed;
+    }
+
+    /// <summary>
+    /// The sequence up to which entries were confirmed, as Redis knows it: the ledger's places count from 0, so it
+    /// is also the number of confirmed messages.
+    /// </summary>
+    public async Task<long> ConfirmedAsync() => Sequence(await App.HashGetAsync(_keys.Confirmed, "mark"));
+
+    /// <summary>The sequence up to which entries have left the journal, likewise.</summary>
+    public async Task<long> SettledAsync() => Sequence(await App.HashGetAsync(_keys.Confirmed, "settled"));
+
+    /// <summary>How many entries were ever taken from the queue.</summary>
+    public async Task<long> TakenAsync() => (long)await App.HashGetAsync(_keys.Confirmed, "taken");
+
+    /// <summary>The dead letters, oldest first.</summary>
+    public async Task<IReadOnlyList<StreamEntry>> DeadLettersAsync() => await App.StreamRangeAsync(_keys.Dead);
+
+    /// <summary>The messages that arrived more than once though their entry stands at or before a sequence.</summary>
+    public IReadOnlyList<string> RepeatedUpTo(long sequence) =>
+        [.. Ledger.Check().Duplicated.Keys.Where(id => Place(id) < sequence).OrderBy(Place)];
+
+    /// <summary>
+    /// Waits until queue and journal are empty and everything that was pushed has ended, enters the dead letters,
+    /// and compares contents.
+    /// </summary>
+    /// <param name="timeout">For all of it.</param>
+    /// <param name="bridge">Whose state the message of a timeout tells; may be null.</param>
+    /// <exception cref="TimeoutException">It did not end; the message holds the report.</exception>
+    /// <exception cref="InvalidOperationException">Something arrived with other contents than were pushed.</exception>
+    public async Task<LedgerReport> EndAsync(TimeSpan timeout, InProcessBridge? bridge = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        long queued = -1, journal = -1;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                queued = await App.ListLengthAsync(_keys.Queue);
+                journal = await App.ListLengthAsync(_keys.Inflight);
+                return queued == 0 && journal == 0;
+            },
+            timeout,
+            "queue and journal are empty",
+            () => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{queued} queued, {journal} in the journal\n{bridge?.Board.Snapshots.SingleOrDefault()}\n{Ledger.Check()}"));
+        foreach (var letter in await DeadLettersAsync())
+        {
+            var payload = (byte[]?)letter["payload"] ?? [];
+            Ledger.DeadLettered(
+                _idOfPayload.GetValueOrDefault(Convert.ToBase64String(payload))
+                ?? _pushed.Values.FirstOrDefault(pushed => pushed.Payload.AsSpan().SequenceEqual(payload))?.Message.Id);
+        }
+
+        var rest = timeout - Stopwatch.GetElapsedTime(started);
+        await Ledger.SettledAsync(rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2));
+        CompareContents();
+        return Ledger.Check();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var peer in _peers)
+            await peer.DisposeAsync();
+        if (_app is not null)
+            await _app.DisposeAsync();
+        await Redis.DisposeAsync();
+    }
+
+    private static long Sequence(RedisValue position) =>
+        EntryPosition.TryParse((string?)position ?? "", out var parsed) ? (long)parsed.Low : 0;
+
+    // The ledger's ids are "m<place>-<number of the recipient>".
+    private static long Place(string id) =>
+        long.Parse(id.AsSpan(1, id.IndexOf('-', StringComparison.Ordinal) - 1), CultureInfo.InvariantCulture);
+
+    private static async Task<DeliveryTrial> StartAsync(DeliveryTrial trial, Func<Task> observe)
+    {
+        try
+        {
+            trial._app = await ConnectionMultiplexer.ConnectAsync(
+                trial.Redis.ConnectionString + ",abortConnect=false,connectTimeout=1000,asyncTimeout=20000");
+            await observe();
+            return trial;
+        }
+        catch
+        {
+            await trial.DisposeAsync();
+            throw;
+        }
+    }
+
+    private void Observe(StanzaLog log, string name)
+    {
+        _logs.Add(log);
+        log.Observe(stanza =>
+        {
+            if (stanza.Raw.Span.StartsWith("<message"u8))
+                Ledger.Arrived(MixedMessages.LedgerId(stanza), name);
+        });
+    }
+
+    private void CompareContents()
+    {
+        var differences = new StringBuilder();
+        var count = 0;
+        foreach (var stanza in _logs.SelectMany(log => log.Snapshot()))
+        {
+            if (MixedMessages.LedgerId(stanza) is not { } id || !_pushed.TryGetValue(id, out var pushed)
+                || MixedMessages.Difference(pushed, stanza) is not { } difference)
+                continue;
+            if (++count <= 10)
+                differences.AppendLine(CultureInfo.InvariantCulture, $"{id}: {difference}");
+        }
+
+        if (count > 0)
+            throw new InvalidOperationException($"{count} messages arrived changed:\n{differences}");
+    }
+}
