@@ -236,8 +236,10 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
         {
+            var cutsShort = !message.ActorRef.Equals(_publisher);
             OnTerminated(message);
-            ReleaseLease();
+            if (cutsShort)
+                ReleaseLease();
         });
         Receive<StartGeneration>(_ => { });
         Receive<Drain>(_ => _drainRequester = Sender);
@@ -304,6 +306,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
+        PublishSnapshot();
         // Gives it back if it was the scripts that found it lost; otherwise the actor is idle already.
         _lease.Tell(new LeaseActor.Release());
         if (GenerationIsGone)
