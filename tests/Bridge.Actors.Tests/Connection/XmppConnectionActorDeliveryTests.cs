@@ -561,4 +561,51 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         bytes.CopyTo(rented);
         return new EncodedBatch(flow, first, [.. entries], rented);
     }
+
+    [Fact]
+    public void A_rejected_entry_is_told_to_settlement_before_the_hold_of_its_neighbours_is_over()
+    {
+        Begin(Settings());
+        Payload(2, "reject");
+        Hand(1, 2, 3);
+        Link.ReturnBarrier(2);
+
+        var (upTo, rejected) = Settled();
+        Assert.Equal(0, upTo);
+        Assert.StartsWith("2 ", Assert.Single(rejected), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void No_mark_is_written_before_the_stream_was_resumed()
+    {
+        var settings = Settings();
+        Start(settings with { Xmpp = settings.Xmpp with { ResumeDelay = TimeSpan.FromSeconds(10) } });
+        Establish();
+        Link.Written();
+        Link.ReturnBarrier(1);
+        TellJournal();
+        ExpectFlow();
+        Hand(1, 2);
+        ServeAll();
+        // Confirmed, and not yet in the mark when the server goes away: the next one must not vouch for them.
+        Link.End(SocketEnd.RemoteClosed);
+        Drain<object>(Puller);
+        Reconnect();
+        ServeAll();
+        Pass(TimeSpan.FromSeconds(5));
+
+        Assert.DoesNotContain(
+            Drain<RedisPullerActor.Settle>(Puller), told => told.Settlement.Mark is { } mark && mark.Position > EntryPosition.Zero);
+    }
+
+    [Fact]
+    public void A_mark_of_another_endpoint_or_of_a_server_that_does_not_tell_any_more_is_not_trusted()
+    {
+        Start(Settings());
+        Establish();
+        Link.ReturnBarrier(1);
+        TellJournal(5, 11, new ConfirmedMark(EntryPosition.OfSequence(13), "10.0.0.9:5347", 0, default));
+
+        Assert.Equal(10, ExpectFlow());
+    }
 }
