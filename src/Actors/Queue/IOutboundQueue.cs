@@ -30,7 +30,13 @@ public interface IOutboundQueue : IAsyncDisposable
     /// <summary>Settles, then moves up to the limits from the queue to its journal, in one atomic step.</summary>
     Task<TakenEntries> TakeAsync(QueueSession session, TakeLimits limits, Settlement settlement);
 
-    /// <summary>Settles: removes the journal's prefix up to a position, dead-lettering what was rejected in it.</summary>
+    /// <summary>
+    /// Settles: dead-letters what was rejected, removes the journal's prefix up to a position, writes
+    /// the mark; in this order and in one atomic step, so that nothing is removed or marked as
+    /// confirmed while a rejected entry before it is not yet in the dead-letter stream. Only
+    /// a settlement with very many rejected entries takes several steps, of which the last one writes
+    /// the mark. Said twice, it does nothing the second time.
+    /// </summary>
     Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement);
 
     /// <summary>Reads entries of the journal that come after a position, in order, without changing anything.</summary>
@@ -99,9 +105,14 @@ public sealed record TakenEntries(
 /// <param name="Reason">Wire name of the reason: <c>oversize</c> or <c>trimmed</c>.</param>
 public readonly record struct OversizeEntry(EntryPosition Position, long Bytes, string Reason);
 
-/// <summary>A prefix of the journal to settle, with the rejected entries inside it.</summary>
+/// <summary>A prefix of the journal to settle, and rejected entries to dead-letter, in it or behind it.</summary>
 /// <param name="UpTo">Everything up to and including this position is settled; <see cref="EntryPosition.Zero" />: nothing.</param>
-/// <param name="Rejected">Entries within the prefix that go to the dead-letter stream, in order.</param>
+/// <param name="Rejected">
+/// Entries of the journal that go to the dead-letter stream, in order. One behind the prefix goes at
+/// once as well: on a list its place in the journal is kept by an <see cref="EntryKind.DeadLettered" />
+/// entry, on a stream it leaves the journal. One that went there already, or that the journal does
+/// not have, is passed over.
+/// </param>
 /// <param name="Mark">The confirmed mark to write in the same step, if any.</param>
 public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry> Rejected, ConfirmedMark? Mark)
 {
@@ -118,8 +129,8 @@ public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry>
 public sealed record RejectedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts);
 
 /// <summary>What a settlement changed.</summary>
-/// <param name="Removed">Entries that left the journal.</param>
-/// <param name="DeadLettered">Those of them that went to the dead-letter stream.</param>
+/// <param name="Removed">Entries that left the journal, without those that left a place holder in it.</param>
+/// <param name="DeadLettered">Entries that went to the dead-letter stream, in the prefix or behind it.</param>
 /// <param name="DeadTrimmed">Dead letters that the stream's bounds pushed out.</param>
 public readonly record struct SettleResult(long Removed, long DeadLettered, long DeadTrimmed);
 

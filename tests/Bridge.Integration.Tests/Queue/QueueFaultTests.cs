@@ -98,15 +98,18 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         var next = await queue.Queue.TakeAsync(
             queue.Session,
             QueueUnderTest.Plenty,
-            new Settlement(waited.Entries[9].Position, [new RejectedEntry(waited.Entries[3].Position, "reason", "", 0, 1)], mark));
-        Assert.Equal(new SettleResult(10, 1, 0), next.Settled);
+            new Settlement(
+                waited.Entries[9].Position,
+                [new RejectedEntry(waited.Entries[3].Position, "reason", "", 0, 1), new RejectedEntry(waited.Entries[15].Position, "reason", "", 0, 1)],
+                mark));
+        Assert.Equal(new SettleResult(kind == QueueKind.List ? 10 : 11, 2, 0), next.Settled);
         Assert.Equal(30, next.Entries.Count);
         Assert.Single((await queue.TakeAsync()).Oversize);
         var journal = await queue.ReadAllAsync();
-        Assert.Equal(kind == QueueKind.List ? 41 : 40, journal.Count);
+        Assert.Equal(kind == QueueKind.List ? 41 : 39, journal.Count);
         var end = await queue.SettleAsync(journal[^1].Position, new RejectedEntry(journal[2].Position, "reason", "", 0, 1));
         Assert.Equal(new SettleResult(journal.Count, 1, 0), end);
-        Assert.Equal(3, await queue.Dead.CountAsync());
+        Assert.Equal(4, await queue.Dead.CountAsync());
 
         // The refused wait of an empty queue costs a pause, and no error.
         var pause = Stopwatch.StartNew();
