@@ -720,6 +720,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                 + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
             _life.ReplyBytes += reply.Length;
             Link.Output.Write(reply);
+            Link.Flush();
         }
         else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
             OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
