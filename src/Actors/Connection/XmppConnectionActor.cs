@@ -557,7 +557,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.ForgetAll(after);
             if (recovery.Mark is { } mark && mark.Position >= recovery.First)
             {
-                if (mark.Endpoint != _life.Endpoint.ToString() || !ServerUptime.Upholds(mark.ServerStart, _life.Uptime))
+                if (!IsUpheld(mark))
                 {
                     _log.Info("Bridge {Bridge} sends what was held again: the server that confirmed it is not known to have lived on", _settings.Name);
                     _metrics.Resent(recovery.Count);
@@ -582,6 +582,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _markTold = _window.ConfirmedUpTo;
         StartFlow(after);
     }
+
+    /// <summary>
+    /// Whether the server that a predecessor's mark speaks of is the one we are connected to, and lived
+    /// on. Its start tells; but the nodes of a cluster may have started together, so where several
+    /// endpoints are configured, or the mark names no start, it must be the same endpoint as well.
+    /// </summary>
+    private bool IsUpheld(ConfirmedMark mark) =>
+        ServerUptime.Upholds(mark.ServerStart, _life.Uptime)
+        && (mark.Endpoint == _life.Endpoint.ToString() || (mark.ServerStart != 0 && _xmpp.Endpoints.Length == 1));
 
     private void StartFlow(EntryPosition after)
     {
