@@ -17,8 +17,14 @@ namespace Bridge.Queue;
 /// </summary>
 public interface IOutboundQueue : IAsyncDisposable
 {
-    /// <summary>Opens a new session under the lease and tells what the journal holds.</summary>
-    /// <exception cref="QueueFaultException"><see cref="QueueFault.LeaseLost" /> when the lease is no longer the grant's.</exception>
+    /// <summary>
+    /// Opens a new session under the lease and tells what the journal holds. May be called again
+    /// after a fault, and while another such call is under way: the later session is the current one.
+    /// </summary>
+    /// <exception cref="QueueFaultException">
+    /// <see cref="QueueFault.LeaseLost" /> when the lease is no longer the grant's;
+    /// <see cref="QueueFault.Stale" /> when another call has opened a later session meanwhile.
+    /// </exception>
     Task<Recovery> RecoverAsync(LeaseGrant grant);
 
     /// <summary>
@@ -39,7 +45,11 @@ public interface IOutboundQueue : IAsyncDisposable
     /// </summary>
     Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement);
 
-    /// <summary>Reads entries of the journal that come after a position, in order, without changing anything.</summary>
+    /// <summary>
+    /// Reads entries of the journal that come after a position, in order. Changes nothing but this: an
+    /// entry whose body was trimmed from its stream goes to the dead-letter stream. No entries means the
+    /// end of the journal, unless <see cref="TakenEntries.LookedUpTo" /> says where to read on.
+    /// </summary>
     Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits);
 
     /// <summary>Length of the queue (not yet taken) and of its journal, for metrics and health.</summary>
@@ -71,7 +81,10 @@ public readonly record struct TakeLimits(int Entries, int Bytes);
 /// <param name="Count">Entries in the journal.</param>
 /// <param name="First">Position of the first; <see cref="EntryPosition.Zero" /> when empty.</param>
 /// <param name="Last">Position of the last; <see cref="EntryPosition.Zero" /> when empty.</param>
-/// <param name="Mark">The confirmed mark that the last owner left, if any.</param>
+/// <param name="Mark">
+/// The confirmed mark that the last owner left, if any; never ahead of everything that was taken, as
+/// that of a stream that was deleted and made anew with smaller ids would be.
+/// </param>
 /// <param name="ContinuesHistory">
 /// False when Redis does not remember what this object saw it do (a first recovery, a failover
 /// that lost the tail, a flush): what memory holds must then be thrown away.
@@ -93,11 +106,17 @@ public sealed record Recovery(
 /// <see cref="EntryKind.DeadLettered" /> entry.
 /// </param>
 /// <param name="Remaining">Entries left in the queue after a take, -1 where unknown; 0 means: wait.</param>
+/// <param name="LookedUpTo">
+/// Set by a journal read that ended early, having met so many entries whose bodies are gone that more
+/// of them would have blocked Redis: everything up to here has been looked at, and the journal goes on
+/// behind it. Null: up to the last of <paramref name="Entries" />, or to the end where there are none.
+/// </param>
 public sealed record TakenEntries(
     IReadOnlyList<QueueEntry> Entries,
     SettleResult Settled,
     IReadOnlyList<OversizeEntry> Oversize,
-    long Remaining);
+    long Remaining,
+    EntryPosition? LookedUpTo = null);
 
 /// <summary>An entry that a script dead-lettered because of its size, or because its body was gone.</summary>
 /// <param name="Position">Its place.</param>

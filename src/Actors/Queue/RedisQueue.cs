@@ -14,6 +14,9 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
     private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
 
+    /// <summary>Recoveries without an answer that Redis is told of; it may have run any of them.</summary>
+    private const int UnansweredAtMost = 16;
+
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -25,6 +28,9 @@ public abstract class RedisQueue : IOutboundQueue
 
     private OpenSession? _open;
     private string? _prefix;
+
+    // Drawn since the last answered recovery; which of them Redis has run is not known.
+    private readonly List<string> _unanswered = [];
     private EntryPosition _seen;
     private int _takeSlice = 1;
     private int _readSlice = 1;
@@ -73,22 +79,28 @@ public abstract class RedisQueue : IOutboundQueue
         var prefix = RandomNumberGenerator.GetHexString(16, lowercase: true);
         string? lastPrefix;
         EntryPosition seen;
+        RedisValue[] unanswered;
         lock (_gate)
         {
-            (lastPrefix, seen) = (_prefix, _seen);
-            // Until the reply is here, it is not known which prefix Redis has.
-            _prefix = null;
+            (lastPrefix, seen, unanswered) = (_prefix, _seen, [.. _unanswered]);
+            if (_unanswered.Count == UnansweredAtMost)
+                _unanswered.RemoveAt(0);
+            _unanswered.Add(prefix);
         }
 
         var lease = string.Create(CultureInfo.InvariantCulture, $"{grant.Token}:{grant.Epoch}:");
         using var reply = await SendAsync(
-            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen)]), Settings.CallTimeout)
+            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen), .. unanswered]), Settings.CallTimeout)
             .ConfigureAwait(false);
         var facts = RecoverReply.Read(reply.Read());
         var session = new QueueSession(grant, facts.Session);
         var continues = lastPrefix is not null && facts.PreviousPrefix == lastPrefix && facts.PreviousTaken >= seen;
         lock (_gate)
         {
+            // Two recoveries may be under way at once, and their answers pass each other.
+            if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
+                throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
+            _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
             _prefix = prefix;
             _seen = facts.Taken;
             _open = new OpenSession(session, connection.Number);
@@ -160,7 +172,7 @@ public abstract class RedisQueue : IOutboundQueue
             Settings.CallTimeout).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntry);
         Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
-        return read.Taken;
+        return read.Unfinished ? read.Taken with { LookedUpTo = LastOf(read.Taken) } : read.Taken;
     }
 
     /// <inheritdoc />
@@ -216,6 +228,13 @@ public abstract class RedisQueue : IOutboundQueue
     private static SettleResult Sum(SettleResult left, SettleResult right) => new(
         left.Removed + right.Removed, left.DeadLettered + right.DeadLettered, left.DeadTrimmed + right.DeadTrimmed);
 
+    /// <summary>The last entry that a reply speaks of, whether it brings it or says that it was dead-lettered.</summary>
+    private static EntryPosition LastOf(TakenEntries taken)
+    {
+        var brought = taken.Entries is [.., var entry] ? entry.Position : EntryPosition.Zero;
+        return taken.Oversize is [.., var buried] && buried.Position > brought ? buried.Position : brought;
+    }
+
     private static async Task<SettleResult> SumAsync(List<Task<SettleResult>> parts)
     {
         var sum = default(SettleResult);
@@ -256,10 +275,9 @@ public abstract class RedisQueue : IOutboundQueue
         {
             if (_open?.Session == session)
             {
-                if (read.Taken.Entries is [.., var last] && last.Position > _seen)
-                    _seen = last.Position;
-                if (read.Taken.Oversize is [.., var buried] && buried.Position > _seen)
-                    _seen = buried.Position;
+                var last = LastOf(read.Taken);
+                if (last > _seen)
+                    _seen = last;
             }
         }
 

@@ -431,6 +431,36 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
     }
 
     [Fact]
+    public async Task Of_two_recoveries_under_way_at_once_the_later_session_counts()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        await queue.TakeAsync(new TakeLimits(4, 1 << 20));
+
+        for (var round = 0; round < 20; round++)
+        {
+            var overtaken = queue.Queue.RecoverAsync(queue.Grant);
+            var later = await queue.RecoverAsync();
+            Assert.True(later.ContinuesHistory);
+            try
+            {
+                var first = await overtaken;
+                Assert.True(first.ContinuesHistory);
+                Assert.Equal(later.Session.Number - 1, first.Session.Number);
+            }
+            catch (QueueFaultException fault)
+            {
+                // The answers passed each other.
+                Assert.Equal(QueueFault.Stale, fault.Fault);
+            }
+
+            Assert.Equal(4, (await queue.ReadAllAsync()).Count);
+        }
+
+        Assert.Equal(6, (await queue.TakeAllAsync()).Count);
+    }
+
+    [Fact]
     public async Task After_a_flush_of_everything_a_new_lease_starts_a_new_history()
     {
         // A Redis of its own: the others' keys would go as well.
@@ -542,6 +572,26 @@ public sealed class ListQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.
         var after = await queue.TakeAllAsync();
         Assert.Equal(4, after.Count);
         Assert.Equal(EntryPosition.OfSequence(7), after[0].Position);
+    }
+
+    [Fact]
+    public async Task A_mark_ahead_of_everything_that_was_taken_is_void()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(10);
+        var entries = await queue.TakeAllAsync();
+        await queue.Queue.SettleAsync(
+            queue.Session, new Settlement(entries[7].Position, [], new ConfirmedMark(entries[9].Position, "127.0.0.1:5347", 0, default)));
+        await queue.App.KeyDeleteAsync(queue.Keys.Inflight);
+        await queue.App.HashDeleteAsync(queue.Keys.Confirmed, "taken");
+
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+
+        Assert.Null(recovery.Mark);
+        await queue.PushAsync(12);
+        Assert.Equal(EntryPosition.OfSequence(1), (await other.TakeAsync(recovery.Session, QueueUnderTest.Plenty, Settlement.Nothing)).Entries[0].Position);
+        Assert.Null((await other.RecoverAsync(queue.Grant)).Mark);
     }
 
     [Fact]
@@ -699,5 +749,67 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
         var read = await queue.ReadAllAsync();
         Assert.Equal(4, read.Count);
         Assert.Equal(4, (await queue.SettleAsync(read[^1].Position)).Removed);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_mark_of_a_stream_that_was_made_anew_with_smaller_ids_is_void(bool groupToo)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(10);
+        var entries = await queue.TakeAllAsync();
+        var mark = new ConfirmedMark(entries[6].Position, "127.0.0.1:5347", 0, default);
+        await queue.Queue.SettleAsync(queue.Session, new Settlement(entries[3].Position, [], mark));
+        Assert.Equal(mark.Position, (await queue.RecoverAsync()).Mark?.Position);
+
+        await queue.App.KeyDeleteAsync(queue.Keys.Queue);
+        for (var i = 1; i <= 5; i++)
+            await queue.App.StreamAddAsync(queue.Keys.Queue, "payload", QueueUnderTest.Numbered(i), $"{i}-1");
+        if (groupToo)
+            await queue.App.StreamCreateConsumerGroupAsync(queue.Keys.Queue, "bridge", "0");
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+
+        Assert.Null(recovery.Mark);
+        var taken = (await other.TakeAsync(recovery.Session, QueueUnderTest.Plenty, Settlement.Nothing)).Entries;
+        Assert.Equal(Enumerable.Range(1, 5).Select(number => new EntryPosition((ulong)number, 1)), taken.Select(entry => entry.Position));
+        // Nor does it come back with the next recovery, when more was taken.
+        await other.DisposeAsync();
+        Assert.Null((await queue.RecoverAsync()).Mark);
+        Assert.Equal(
+            groupToo ? ["base-prefix", "base-taken", "epoch", "session-prefix", "settled"] : ["base-prefix", "base-taken", "epoch", "session-prefix"],
+            (await queue.App.HashKeysAsync(queue.Keys.Confirmed)).Select(field => (string)field!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Thousands_of_trimmed_entries_are_worked_off_in_moments_each()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(2_010);
+        var entries = await queue.TakeAllAsync();
+        await queue.App.StreamTrimAsync(queue.Keys.Queue, 5);
+        await queue.RecoverAsync();
+
+        List<EntryPosition> gone = [];
+        List<QueueEntry> read = [];
+        var after = EntryPosition.Zero;
+        TakenEntries part;
+        do
+        {
+            part = await queue.Queue.ReadJournalAsync(queue.Session, after, QueueUnderTest.Plenty);
+            Assert.InRange(part.Oversize.Count, 0, 500);
+            gone.AddRange(part.Oversize.Select(entry => entry.Position));
+            read.AddRange(part.Entries);
+            if (part.LookedUpTo is { } lookedUpTo)
+                Assert.Equal((0, gone[^1]), (part.Entries.Count, lookedUpTo));
+            after = part.LookedUpTo ?? after;
+        }
+        while (part.LookedUpTo is not null);
+
+        Assert.Equal(entries.Take(2_005).Select(entry => entry.Position), gone);
+        Assert.Equal(entries.Skip(2_005).Select(Facts), read.Select(Facts));
+        Assert.Equal(2_005, await queue.Dead.CountAsync());
+        Assert.Equal(5, (await queue.SettleAsync(entries[^1].Position)).Removed);
     }
 }
