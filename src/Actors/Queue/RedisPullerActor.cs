@@ -314,11 +314,14 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         _readInFlight = false;
         _failuresInRow = 0;
         CountOversize(message.Result.Oversize);
-        if (message.Result.Entries.Count == 0)
-            // Only up to where the journal ended when it was asked: takes may have made it longer since.
-            _cursor = message.JournalLast;
-        else
+        if (message.Result.Entries.Count > 0)
             HandOver(message.Result.Entries);
+        // A read that ended early says how far it looked. One that found nothing looked up to where the
+        // journal ended when it was asked: takes may have made it longer since.
+        var looked = message.Result.LookedUpTo
+            ?? (message.Result.Entries.Count == 0 ? message.JournalLast : _cursor);
+        if (looked > _cursor)
+            _cursor = looked;
         Pump();
     }
 
