@@ -66,6 +66,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         public static readonly DrainDeadline Instance = new();
     }
 
+    private sealed record LastDeadline
+    {
+        public static readonly LastDeadline Instance = new();
+    }
+
     private sealed record Publish
     {
         public static readonly Publish Instance = new();
@@ -75,7 +80,6 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan FirstRestart = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestRestart = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan SettleAfterClose = TimeSpan.FromSeconds(1);
 
     private readonly BridgeSettings _settings;
     private readonly BridgeParts _parts;
@@ -209,16 +213,25 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _drainComplete = message.AllConfirmed;
             _puller?.Tell(new RedisPullerActor.FlushSettlements());
         });
-        Receive<RedisPullerActor.SettlementsFlushed>(_ => ReleaseLease());
+        Receive<RedisPullerActor.SettlementsFlushed>(_ =>
+        {
+            if (_publisher.IsNobody())
+                ReleaseLease();
+            else
+                _publisher.Tell(new InboundPublisherActor.Flush());
+        });
+        Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
         {
             _log.Warning("Bridge {Bridge} did not drain within {Deadline}; what is unconfirmed stays in the journal", _settings.Name, _settings.DrainTimeout);
             _drainComplete = false;
-            // Else a bridge that does nothing any more would keep its successor out.
-            _lease.Tell(new LeaseActor.Release());
-            FinishDrain();
+            // A successor should not have to wait until the lease runs out.
+            StopGeneration();
+            Timers.StartSingleTimer(nameof(LastDeadline), LastDeadline.Instance, _settings.Queue.CallTimeout);
+            ReleaseLease();
         });
+        Receive<LastDeadline>(_ => FinishDrain());
         Receive<LeaseActor.Lost>(_ => FinishDrain());
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
@@ -266,8 +279,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });
-        Receive<InboundPublisherActor.Publish>(message => _publisher.Forward(message));
         Receive<Publish>(_ => PublishSnapshot());
+        Receive<InboundPublisherActor.Publish>(message => _publisher.Tell(message));
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
     }
@@ -278,8 +291,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _generationStartedAt = _parts.Time.GetTimestamp();
         var ownership = _ownership!;
         _connection = Context.Watch(Context.ActorOf(
-            // We stand for the publisher, which may be replaced while the connection lives.
-            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, Self, _metrics, _parts.Time),
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Time),
             $"connection-{_generation}"));
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
@@ -356,15 +368,23 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             Context.Stop(puller);
     }
 
+    /// <summary>
+    /// How long a drain may take in all: the time to confirm what is in flight, which the connection
+    /// minds itself, the close of the stream, and the last calls to Redis.
+    /// </summary>
+    public static TimeSpan DrainPatience(BridgeSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return settings.DrainTimeout + settings.Xmpp.CloseTimeout + (settings.Queue.CallTimeout * 2);
+    }
+
     private void BeginDrain()
     {
         _drainRequester = Sender;
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
         Timers.Cancel(nameof(StartGeneration));
-        // The connection gives up first and still closes its stream; the last settlement comes behind that.
-        Timers.StartSingleTimer(
-            nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout + _settings.Xmpp.CloseTimeout + SettleAfterClose);
+        Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, DrainPatience(_settings));
         Become(Draining);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Akka.Actor;
 using Akka.Event;
 using Akka.TestKit;
@@ -73,6 +74,9 @@ public sealed class BridgeActorTests : ActorSpec
         Assert.Equal(3, Queue.Journal.Count);
         Assert.Equal(EntryPosition.OfSequence(3), Queue.Mark?.Position);
         Renew(TimeSpan.FromSeconds(2));
+        // The hold is over when the server has answered once more.
+        foreach (var barrier in link.Written().Where(word => word[0] == '|'))
+            link.ReturnBarrier(long.Parse(barrier.AsSpan(1), CultureInfo.InvariantCulture));
         Queue.Expect(QueueCallKind.Settle).Answer();
 
         Assert.Empty(Queue.Journal);
@@ -307,7 +311,7 @@ public sealed class BridgeActorTests : ActorSpec
         Queue.Only.Answer();
         Drain();
         // The server does not close its side, and Redis does not settle.
-        Renew(TimeSpan.FromSeconds(7.9));
+        Renew(TimeSpan.FromSeconds(10.9));
         Assert.Empty(Drained());
         Renew(TimeSpan.FromSeconds(0.2));
 

@@ -23,7 +23,7 @@ public sealed class FaultProxy : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly HashSet<Link> _links = [];
-    private readonly IPEndPoint _target;
+    private volatile IPEndPoint _target;
     private readonly TimeProvider _time;
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
@@ -42,6 +42,16 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>The loopback port on which it listens, up or down.</summary>
     public int Port { get; }
+
+    /// <summary>
+    /// The loopback port that connections made from now on are forwarded to, as when a name begins to
+    /// mean another machine; those that are open stay where they are.
+    /// </summary>
+    public int TargetPort
+    {
+        get => _target.Port;
+        set => _target = new IPEndPoint(IPAddress.Loopback, value);
+    }
 
     /// <summary>From who connected to the target.</summary>
     public ProxyDirection Upstream { get; } = new();

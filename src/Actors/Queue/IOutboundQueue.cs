@@ -17,8 +17,14 @@ namespace Bridge.Queue;
 /// </summary>
 public interface IOutboundQueue : IAsyncDisposable
 {
-    /// <summary>Opens a new session under the lease and tells what the journal holds.</summary>
-    /// <exception cref="QueueFaultException"><see cref="QueueFault.LeaseLost" /> when the lease is no longer the grant's.</exception>
+    /// <summary>
+    /// Opens a new session under the lease and tells what the journal holds. May be called again
+    /// after a fault, and while another such call is under way: the later session is the current one.
+    /// </summary>
+    /// <exception cref="QueueFaultException">
+    /// <see cref="QueueFault.LeaseLost" /> when the lease is no longer the grant's;
+    /// <see cref="QueueFault.Stale" /> when another call has opened a later session meanwhile.
+    /// </exception>
     Task<Recovery> RecoverAsync(LeaseGrant grant);
 
     /// <summary>
@@ -30,10 +36,20 @@ public interface IOutboundQueue : IAsyncDisposable
     /// <summary>Settles, then moves up to the limits from the queue to its journal, in one atomic step.</summary>
     Task<TakenEntries> TakeAsync(QueueSession session, TakeLimits limits, Settlement settlement);
 
-    /// <summary>Settles: removes the journal's prefix up to a position, dead-lettering what was rejected in it.</summary>
+    /// <summary>
+    /// Settles: dead-letters what was rejected, removes the journal's prefix up to a position, writes
+    /// the mark; in this order and in one atomic step, so that nothing is removed or marked as
+    /// confirmed while a rejected entry before it is not yet in the dead-letter stream. Only
+    /// a settlement with very many rejected entries takes several steps, of which the last one writes
+    /// the mark. Said twice, it does nothing the second time.
+    /// </summary>
     Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement);
 
-    /// <summary>Reads entries of the journal that come after a position, in order, without changing anything.</summary>
+    /// <summary>
+    /// Reads entries of the journal that come after a position, in order. Changes nothing but this: an
+    /// entry whose body was trimmed from its stream goes to the dead-letter stream. No entries means the
+    /// end of the journal, unless <see cref="TakenEntries.LookedUpTo" /> says where to read on.
+    /// </summary>
     Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits);
 
     /// <summary>Length of the queue (not yet taken) and of its journal, for metrics and health.</summary>
@@ -65,7 +81,10 @@ public readonly record struct TakeLimits(int Entries, int Bytes);
 /// <param name="Count">Entries in the journal.</param>
 /// <param name="First">Position of the first; <see cref="EntryPosition.Zero" /> when empty.</param>
 /// <param name="Last">Position of the last; <see cref="EntryPosition.Zero" /> when empty.</param>
-/// <param name="Mark">The confirmed mark that the last owner left, if any.</param>
+/// <param name="Mark">
+/// The confirmed mark that the last owner left, if any; never ahead of everything that was taken, as
+/// that of a stream that was deleted and made anew with smaller ids would be.
+/// </param>
 /// <param name="ContinuesHistory">
 /// False when Redis does not remember what this object saw it do (a first recovery, a failover
 /// that lost the tail, a flush): what memory holds must then be thrown away.
@@ -87,11 +106,17 @@ public sealed record Recovery(
 /// <see cref="EntryKind.DeadLettered" /> entry.
 /// </param>
 /// <param name="Remaining">Entries left in the queue after a take, -1 where unknown; 0 means: wait.</param>
+/// <param name="LookedUpTo">
+/// Set by a journal read that ended early, having met so many entries whose bodies are gone that more
+/// of them would have blocked Redis: everything up to here has been looked at, and the journal goes on
+/// behind it. Null: up to the last of <paramref name="Entries" />, or to the end where there are none.
+/// </param>
 public sealed record TakenEntries(
     IReadOnlyList<QueueEntry> Entries,
     SettleResult Settled,
     IReadOnlyList<OversizeEntry> Oversize,
-    long Remaining);
+    long Remaining,
+    EntryPosition? LookedUpTo = null);
 
 /// <summary>An entry that a script dead-lettered because of its size, or because its body was gone.</summary>
 /// <param name="Position">Its place.</param>
@@ -99,9 +124,14 @@ public sealed record TakenEntries(
 /// <param name="Reason">Wire name of the reason: <c>oversize</c> or <c>trimmed</c>.</param>
 public readonly record struct OversizeEntry(EntryPosition Position, long Bytes, string Reason);
 
-/// <summary>A prefix of the journal to settle, with the rejected entries inside it.</summary>
+/// <summary>A prefix of the journal to settle, and rejected entries to dead-letter, in it or behind it.</summary>
 /// <param name="UpTo">Everything up to and including this position is settled; <see cref="EntryPosition.Zero" />: nothing.</param>
-/// <param name="Rejected">Entries within the prefix that go to the dead-letter stream, in order.</param>
+/// <param name="Rejected">
+/// Entries of the journal that go to the dead-letter stream, in order. One behind the prefix goes at
+/// once as well: on a list its place in the journal is kept by an <see cref="EntryKind.DeadLettered" />
+/// entry, on a stream it leaves the journal. One that went there already, or that the journal does
+/// not have, is passed over.
+/// </param>
 /// <param name="Mark">The confirmed mark to write in the same step, if any.</param>
 public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry> Rejected, ConfirmedMark? Mark)
 {
@@ -118,8 +148,8 @@ public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry>
 public sealed record RejectedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts);
 
 /// <summary>What a settlement changed.</summary>
-/// <param name="Removed">Entries that left the journal.</param>
-/// <param name="DeadLettered">Those of them that went to the dead-letter stream.</param>
+/// <param name="Removed">Entries that left the journal, without those that left a place holder in it.</param>
+/// <param name="DeadLettered">Entries that went to the dead-letter stream, in the prefix or behind it.</param>
 /// <param name="DeadTrimmed">Dead letters that the stream's bounds pushed out.</param>
 public readonly record struct SettleResult(long Removed, long DeadLettered, long DeadTrimmed);
 

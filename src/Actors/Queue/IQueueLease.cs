@@ -7,7 +7,11 @@ namespace Bridge.Queue;
 /// </summary>
 public interface IQueueLease : IAsyncDisposable
 {
-    /// <summary>Tries once to become the owner.</summary>
+    /// <summary>
+    /// Tries once to become the owner. An attempt that failed without an answer may still have
+    /// succeeded in Redis; the next attempt by the same object then gets that lease. At most one
+    /// attempt may be under way.
+    /// </summary>
     Task<LeaseAttempt> TryAcquireAsync();
 
     /// <summary>Prolongs the lease. False: it is no longer ours, and nothing was changed.</summary>
@@ -19,5 +23,5 @@ public interface IQueueLease : IAsyncDisposable
 
 /// <summary>What came of an attempt to acquire.</summary>
 /// <param name="Grant">The lease, or null when somebody else holds it.</param>
-/// <param name="Holder">Who holds it, for the log: which of the two keys, and how long it still lives. Null when granted.</param>
+/// <param name="Holder">What stands in the way, for the log: which of the two keys is held. The same words for as long as nothing changes. Null when granted.</param>
 public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder);

@@ -31,7 +31,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     public sealed record Lost(string Reason);
 
     /// <summary>To the parent: somebody else holds it.</summary>
-    /// <param name="Holder">Which key, and for how long; or what Redis said.</param>
+    /// <param name="Holder">Which key is held; or what Redis said.</param>
     /// <param name="Fault">Set when Redis could not be asked, so that it is unknown whether somebody holds it.</param>
     public sealed record StandingByBehind(string Holder, QueueFault? Fault = null);
 

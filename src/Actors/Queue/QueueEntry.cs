@@ -7,8 +7,9 @@ public enum EntryKind : byte
     Payload,
 
     /// <summary>
-    /// A place holder for an entry that a script moved to the dead-letter stream by itself
-    /// (oversize, trimmed): nothing to send, settled with its neighbours.
+    /// A place holder for an entry that is in the dead-letter stream already, because it was above
+    /// the size limit or was rejected behind what could be settled: nothing to send, settled with its
+    /// neighbours.
     /// </summary>
     DeadLettered,
 }

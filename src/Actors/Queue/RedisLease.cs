@@ -28,10 +28,14 @@ public sealed class RedisLease(RedisLink link, QueueKeys keys, string domain, Le
     private readonly RedisKey _domainAbsent = "{" + QueueKeys.DomainLease(domain) + "}:none";
     private readonly long _timeToLive = (long)settings.TimeToLive.TotalMilliseconds;
 
+    // The same until a grant was handed out under it: an attempt that was given up may run later, and
+    // a lease under a token that nobody knows would lock everybody out until it ends.
+    private string _token = NewToken();
+
     /// <inheritdoc />
     public async Task<LeaseAttempt> TryAcquireAsync()
     {
-        var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var token = _token;
         var (granted, epoch) = await AcquireAsync(
             AcquireQueue.Arguments([_queueLease, keys.Confirmed, keys.None], token, _timeToLive)).ConfigureAwait(false);
         if (!granted)
@@ -53,7 +57,11 @@ public sealed class RedisLease(RedisLink link, QueueKeys keys, string domain, Le
         }
 
         if (both)
+        {
+            _token = NewToken();
             return new LeaseAttempt(grant, null);
+        }
+
         await CallAsync(Release.Arguments([_queueLease], token)).ConfigureAwait(false);
         return new LeaseAttempt(null, Holder(_domainLease, lives));
     }
@@ -82,7 +90,9 @@ public sealed class RedisLease(RedisLink link, QueueKeys keys, string domain, Le
 
     private static string Holder(RedisKey key, long lives) => lives < 0
         ? $"{key} is held, without a time to live: it was not Bridge that set it"
-        : string.Create(CultureInfo.InvariantCulture, $"{key} is held, for {lives} ms more unless renewed");
+        : $"{key} is held by another process";
+
+    private static string NewToken() => RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     private async Task TryReleaseAsync(RedisKey key, LeaseGrant grant)
     {

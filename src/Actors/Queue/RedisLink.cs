@@ -5,9 +5,9 @@ namespace Bridge.Queue;
 
 /// <summary>
 /// One connection to Redis with our own deadline on every call: the client does not notice a frozen
-/// or silently dead Redis by itself. Made when first needed; on a missed deadline or a connection
-/// fault it is thrown away whole, and the next call makes a new one, with a short connect deadline,
-/// so that a Redis that returns is used again within two seconds.
+/// or silently dead Redis by itself. Made when first needed; on a missed deadline, a connection fault
+/// or a server that became a replica it is thrown away whole, and the next call makes a new one, with
+/// a short connect deadline, so that a Redis that returns is used again within two seconds.
 /// </summary>
 /// <remarks>
 /// Safe for use from several threads. Calls on one connection reach Redis in the order in which they
@@ -115,7 +115,8 @@ public sealed class RedisLink : IAsyncDisposable
 
     /// <summary>
     /// Sends on this connection before it returns, so that calls keep their order, and completes with
-    /// the reply. On a missed deadline or a connection fault the connection is thrown away.
+    /// the reply. On a missed deadline, a connection fault, or the answer of a server that is not (or no
+    /// longer) the master, the connection is thrown away.
     /// </summary>
     internal async Task<T> SendAsync<T>(
         RedisConnection connection,
@@ -131,7 +132,9 @@ public sealed class RedisLink : IAsyncDisposable
         catch (Exception exception)
         {
             var fault = RedisFaults.Classify(exception);
-            if (fault == QueueFault.Unreachable)
+            // A server that lost its role keeps its connections: only a new one finds the server that
+            // has the role now, behind the same name.
+            if (fault is QueueFault.Unreachable or QueueFault.ReadOnly)
                 Drop(connection);
             if (reply is { IsCompleted: false })
                 _ = ObserveAsync(reply);

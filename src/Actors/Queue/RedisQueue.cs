@@ -14,6 +14,9 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
     private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
 
+    /// <summary>Recoveries without an answer that Redis is told of; it may have run any of them.</summary>
+    private const int UnansweredAtMost = 16;
+
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -25,6 +28,9 @@ public abstract class RedisQueue : IOutboundQueue
 
     private OpenSession? _open;
     private string? _prefix;
+
+    // Drawn since the last answered recovery; which of them Redis has run is not known.
+    private readonly List<string> _unanswered = [];
     private EntryPosition _seen;
     private int _takeSlice = 1;
     private int _readSlice = 1;
@@ -73,22 +79,28 @@ public abstract class RedisQueue : IOutboundQueue
         var prefix = RandomNumberGenerator.GetHexString(16, lowercase: true);
         string? lastPrefix;
         EntryPosition seen;
+        RedisValue[] unanswered;
         lock (_gate)
         {
-            (lastPrefix, seen) = (_prefix, _seen);
-            // Until the reply is here, it is not known which prefix Redis has.
-            _prefix = null;
+            (lastPrefix, seen, unanswered) = (_prefix, _seen, [.. _unanswered]);
+            if (_unanswered.Count == UnansweredAtMost)
+                _unanswered.RemoveAt(0);
+            _unanswered.Add(prefix);
         }
 
         var lease = string.Create(CultureInfo.InvariantCulture, $"{grant.Token}:{grant.Epoch}:");
         using var reply = await SendAsync(
-            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen)]), Settings.CallTimeout)
+            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen), .. unanswered]), Settings.CallTimeout)
             .ConfigureAwait(false);
         var facts = RecoverReply.Read(reply.Read());
         var session = new QueueSession(grant, facts.Session);
         var continues = lastPrefix is not null && facts.PreviousPrefix == lastPrefix && facts.PreviousTaken >= seen;
         lock (_gate)
         {
+            // Two recoveries may be under way at once, and their answers pass each other.
+            if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
+                throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
+            _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
             _prefix = prefix;
             _seen = facts.Taken;
             _open = new OpenSession(session, connection.Number);
@@ -105,7 +117,7 @@ public abstract class RedisQueue : IOutboundQueue
         var deadline = Settings.WaitTime + Settings.CallTimeout;
         // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends.
         var wait = WaitAsync(connection, deadline);
-        var take = TakeAsync(_waiting, connection, session, limits, Settlement.Nothing, EntryPosition.Zero, deadline);
+        var take = TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline);
         var waitFault = await wait.ConfigureAwait(false);
         var taken = await take.ConfigureAwait(false);
         if (waitFault is null || taken.Entries.Count > 0 || taken.Oversize.Count > 0)
@@ -127,7 +139,7 @@ public abstract class RedisQueue : IOutboundQueue
         ArgumentNullException.ThrowIfNull(settlement);
         var connection = ConnectionOf(session);
         var (last, before) = IssueParts(connection, session, settlement);
-        var take = TakeAsync(_link, connection, session, limits, last.Settlement, last.After, Settings.CallTimeout);
+        var take = TakeAsync(_link, connection, session, limits, last, Settings.CallTimeout);
         if (before.Count == 0)
             return await take.ConfigureAwait(false);
         // All at once, so that none is left unobserved when the first fails.
@@ -156,11 +168,11 @@ public abstract class RedisQueue : IOutboundQueue
         using var reply = await SendAsync(
             _link,
             connection,
-            ReadScript.Arguments(_keys, Values(session, new Settlement(after, [], null), EntryPosition.Zero, limits, Volatile.Read(ref _readSlice))),
+            ReadScript.Arguments(_keys, Values(session, Part.Nothing with { Settlement = new Settlement(after, [], null) }, limits, Volatile.Read(ref _readSlice))),
             Settings.CallTimeout).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntry);
         Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
-        return read.Taken;
+        return read.Unfinished ? read.Taken with { LookedUpTo = LastOf(read.Taken) } : read.Taken;
     }
 
     /// <inheritdoc />
@@ -216,6 +228,13 @@ public abstract class RedisQueue : IOutboundQueue
     private static SettleResult Sum(SettleResult left, SettleResult right) => new(
         left.Removed + right.Removed, left.DeadLettered + right.DeadLettered, left.DeadTrimmed + right.DeadTrimmed);
 
+    /// <summary>The last entry that a reply speaks of, whether it brings it or says that it was dead-lettered.</summary>
+    private static EntryPosition LastOf(TakenEntries taken)
+    {
+        var brought = taken.Entries is [.., var entry] ? entry.Position : EntryPosition.Zero;
+        return taken.Oversize is [.., var buried] && buried.Position > brought ? buried.Position : brought;
+    }
+
     private static async Task<SettleResult> SumAsync(List<Task<SettleResult>> parts)
     {
         var sum = default(SettleResult);
@@ -245,11 +264,10 @@ public abstract class RedisQueue : IOutboundQueue
         RedisConnection connection,
         QueueSession session,
         TakeLimits limits,
-        Settlement settlement,
-        EntryPosition after,
+        Part part,
         TimeSpan deadline)
     {
-        var arguments = TakeScript.Arguments(_keys, Values(session, settlement, after, limits, Volatile.Read(ref _takeSlice)));
+        var arguments = TakeScript.Arguments(_keys, Values(session, part, limits, Volatile.Read(ref _takeSlice)));
         using var reply = await SendAsync(link, connection, arguments, deadline).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntry);
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
@@ -257,17 +275,16 @@ public abstract class RedisQueue : IOutboundQueue
         {
             if (_open?.Session == session)
             {
-                if (read.Taken.Entries is [.., var last] && last.Position > _seen)
-                    _seen = last.Position;
-                if (read.Taken.Oversize is [.., var buried] && buried.Position > _seen)
-                    _seen = buried.Position;
+                var last = LastOf(read.Taken);
+                if (last > _seen)
+                    _seen = last;
             }
         }
 
         return read.Unfinished
             ? read.Taken with
             {
-                Settled = Sum(read.Taken.Settled, await SettlePartAsync(ConnectionOf(session), session, new Part(settlement, after)).ConfigureAwait(false)),
+                Settled = Sum(read.Taken.Settled, await SettlePartAsync(ConnectionOf(session), session, part).ConfigureAwait(false)),
             }
             : read.Taken;
     }
@@ -278,7 +295,7 @@ public abstract class RedisQueue : IOutboundQueue
         bool unfinished;
         do
         {
-            var arguments = SettleScript.Arguments(_keys, Values(session, part.Settlement, part.After, new TakeLimits(0, 0), 1));
+            var arguments = SettleScript.Arguments(_keys, Values(session, part, new TakeLimits(0, 0), 1));
             using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
             var read = TakeReply.Read(reply.Read(), ReadEntry);
             sum = Sum(sum, read.Taken.Settled);
@@ -289,14 +306,15 @@ public abstract class RedisQueue : IOutboundQueue
     }
 
     /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
-    private RedisValue[] Values(QueueSession session, Settlement settlement, EntryPosition after, TakeLimits limits, int slice)
+    private RedisValue[] Values(QueueSession session, Part part, TakeLimits limits, int slice)
     {
+        var settlement = part.Settlement;
         var mark = settlement.Mark;
         List<RedisValue> values =
         [
             session.LeaseValue,
             PositionArgument(settlement.UpTo),
-            PositionArgument(after),
+            PositionArgument(part.After),
             mark is null ? "" : mark.Position.ToString(),
             mark?.Endpoint ?? "",
             mark?.ServerStart ?? 0,
@@ -306,6 +324,7 @@ public abstract class RedisQueue : IOutboundQueue
             limits.Bytes,
             Settings.MaxEntryBytes,
             slice,
+            PositionArgument(part.RejectedBefore),
             .. KindArguments(),
         ];
         foreach (var rejected in settlement.Rejected)
@@ -315,36 +334,44 @@ public abstract class RedisQueue : IOutboundQueue
 
     /// <summary>
     /// Cuts a settlement with many rejected entries into parts, each small enough for one call, and
-    /// issues all but the last. A part whose predecessor failed changes nothing and says stale.
+    /// issues all but the last, which carries the mark. A part whose predecessor failed changes
+    /// nothing and says stale.
     /// </summary>
     private (Part Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
     {
         List<Task<SettleResult>> before = [];
-        var rejected = settlement.Rejected;
+        if (settlement.Rejected.Count <= _rejectedPerCall)
+            return (PartOf(session, settlement), before);
+
+        // A part removes what lies before its last rejected entry: none of a later part may be there.
+        RejectedEntry[] rejected = [.. settlement.Rejected.OrderBy(entry => entry.Position)];
         var start = 0;
-        for (; rejected.Count - start > _rejectedPerCall; start += _rejectedPerCall)
+        for (; rejected.Length - start > _rejectedPerCall; start += _rejectedPerCall)
         {
-            var some = rejected.Skip(start).Take(_rejectedPerCall).ToArray();
-            var upTo = some[^1].Position;
-            before.Add(SettlePartAsync(connection, session, new Part(new Settlement(upTo, some, null), AfterOf(session, upTo))));
+            var some = rejected[start..(start + _rejectedPerCall)];
+            // What is rejected behind the prefix does not make the prefix longer.
+            var upTo = some[^1].Position < settlement.UpTo ? some[^1].Position : settlement.UpTo;
+            before.Add(SettlePartAsync(connection, session, PartOf(session, new Settlement(upTo, some, null))));
         }
 
-        var rest = start == 0 ? settlement : settlement with { Rejected = [.. rejected.Skip(start)] };
-        return (new Part(rest, AfterOf(session, rest.UpTo)), before);
+        return (PartOf(session, settlement with { Rejected = rejected[start..] }), before);
     }
 
-    /// <summary>Up to where this session asked to settle before, and from now on.</summary>
-    private EntryPosition AfterOf(QueueSession session, EntryPosition upTo)
+    /// <summary>A settlement with what this session asked for before it, which it must find done.</summary>
+    private Part PartOf(QueueSession session, Settlement settlement)
     {
         lock (_gate)
         {
             if (_open?.Session != session)
-                return EntryPosition.Zero;
+                return new Part(settlement, EntryPosition.Zero, EntryPosition.Zero);
             var after = _open.SettleAsked;
-            if (upTo > after)
-                _open.SettleAsked = upTo;
+            var rejectedBefore = _open.LastRejected;
+            if (settlement.UpTo > after)
+                _open.SettleAsked = settlement.UpTo;
+            if (settlement.Rejected is [.., var last])
+                _open.LastRejected = last.Position;
             // Asking twice for the same is no gap.
-            return after < upTo ? after : EntryPosition.Zero;
+            return new Part(settlement, after < settlement.UpTo ? after : EntryPosition.Zero, rejectedBefore);
         }
     }
 
@@ -383,7 +410,14 @@ public abstract class RedisQueue : IOutboundQueue
         return wrong.Count > 0 ? string.Join(' ', wrong) : otherwise;
     }
 
-    private sealed record Part(Settlement Settlement, EntryPosition After);
+    /// <summary>What one call settles.</summary>
+    /// <param name="Settlement">The settlement or a part of it.</param>
+    /// <param name="After">Up to where the calls before it were to settle.</param>
+    /// <param name="RejectedBefore">The last entry that the calls before it were to dead-letter.</param>
+    private sealed record Part(Settlement Settlement, EntryPosition After, EntryPosition RejectedBefore)
+    {
+        public static readonly Part Nothing = new(Settlement.Nothing, EntryPosition.Zero, EntryPosition.Zero);
+    }
 
     private sealed class OpenSession(QueueSession session, long connection)
     {
@@ -392,5 +426,7 @@ public abstract class RedisQueue : IOutboundQueue
         public long Connection { get; } = connection;
 
         public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
+
+        public EntryPosition LastRejected { get; set; } = EntryPosition.Zero;
     }
 }

@@ -98,15 +98,18 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         var next = await queue.Queue.TakeAsync(
             queue.Session,
             QueueUnderTest.Plenty,
-            new Settlement(waited.Entries[9].Position, [new RejectedEntry(waited.Entries[3].Position, "reason", "", 0, 1)], mark));
-        Assert.Equal(new SettleResult(10, 1, 0), next.Settled);
+            new Settlement(
+                waited.Entries[9].Position,
+                [new RejectedEntry(waited.Entries[3].Position, "reason", "", 0, 1), new RejectedEntry(waited.Entries[15].Position, "reason", "", 0, 1)],
+                mark));
+        Assert.Equal(new SettleResult(kind == QueueKind.List ? 10 : 11, 2, 0), next.Settled);
         Assert.Equal(30, next.Entries.Count);
         Assert.Single((await queue.TakeAsync()).Oversize);
         var journal = await queue.ReadAllAsync();
-        Assert.Equal(kind == QueueKind.List ? 41 : 40, journal.Count);
+        Assert.Equal(kind == QueueKind.List ? 41 : 39, journal.Count);
         var end = await queue.SettleAsync(journal[^1].Position, new RejectedEntry(journal[2].Position, "reason", "", 0, 1));
         Assert.Equal(new SettleResult(journal.Count, 1, 0), end);
-        Assert.Equal(3, await queue.Dead.CountAsync());
+        Assert.Equal(4, await queue.Dead.CountAsync());
 
         // The refused wait of an empty queue costs a pause, and no error.
         var pause = Stopwatch.StartNew();
@@ -210,7 +213,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         await QueueUnderTest.FaultsAsync(QueueFault.ReadOnly, queue.RecoverAsync);
         await QueueUnderTest.FaultsAsync(QueueFault.ReadOnly, () => queue.Lease.RenewAsync(queue.Grant));
         await queue.ServerAsync("REPLICAOF", "NO", "ONE");
-        await queue.RecoverAsync();
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
         Assert.Equal(3, (await queue.TakeAllAsync()).Count);
     }
 
@@ -321,6 +324,88 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         Assert.Empty(taken.Select(entry => Convert.ToHexString(entry.GeneratedId.Span)).Take(kind == QueueKind.List ? 10 : 8)
             .Intersect(next.Select(entry => Convert.ToHexString(entry.GeneratedId.Span))));
         Assert.Equal(8 + next.Count, (await queue.SettleAsync(next[^1].Position)).Removed);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_new_master_behind_the_same_name_is_found(QueueKind kind)
+    {
+        await using var former = await RedisServer.StartAsync();
+        await using var proxy = new FaultProxy(former.Port);
+        await using var queue = await QueueUnderTest.StartAsync(
+            kind, former, settings => settings with { Redis = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{proxy.Port}") });
+        await queue.PushAsync(5);
+        Assert.Single((await queue.Queue.WaitAndTakeAsync(queue.Session, new TakeLimits(1, 1 << 20))).Entries);
+        await using var next = await RedisServer.StartAsync(new RedisOptions
+        {
+            Arguments = ["--replicaof", "127.0.0.1", former.Port.ToString(CultureInfo.InvariantCulture), "--repl-diskless-sync-delay", "0"],
+        });
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(next.ConnectionString + ",allowAdmin=true");
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!await admin.GetDatabase().KeyExistsAsync(queue.Keys.Lease, CommandFlags.PreferReplica))
+            await tick.WaitForNextTickAsync(deadline.Token);
+
+        // The failover: open connections stay at the former master, which is a replica now.
+        await admin.GetServer("127.0.0.1", next.Port).ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await queue.ServerAsync("REPLICAOF", "127.0.0.1", next.Port.ToString(CultureInfo.InvariantCulture));
+        proxy.TargetPort = next.Port;
+        await QueueUnderTest.FaultsAsync(QueueFault.ReadOnly, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty));
+        await QueueUnderTest.FaultsAsync(QueueFault.ReadOnly, () => queue.TakeAsync());
+
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+        Assert.Equal(4, (await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries.Count);
+        Assert.Equal(5, (await queue.ReadAllAsync()).Count);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_recovery_that_was_refused_is_followed_by_one_that_continues_the_history(QueueKind kind)
+    {
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--lua-time-limit", "50"] });
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis);
+        await queue.PushAsync(3);
+        await queue.TakeAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
+        var endless = queue.App.ExecuteAsync("EVAL", "while true do end", 0);
+
+        Assert.Equal(QueueFault.NotReady, await FaultOfAsync(queue.RecoverAsync));
+        await admin.GetServer("127.0.0.1", redis.Port).ExecuteAsync("SCRIPT", "KILL");
+        await Assert.ThrowsAsync<RedisServerException>(() => endless);
+
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List, false)]
+    [InlineData(QueueKind.List, true)]
+    [InlineData(QueueKind.Stream, false)]
+    [InlineData(QueueKind.Stream, true)]
+    public async Task A_recovery_whose_answer_was_lost_neither_breaks_the_history_nor_mends_it(QueueKind kind, bool forgot)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis, settings => settings with { CallTimeout = TimeSpan.FromMilliseconds(300) });
+        await queue.PushAsync(5);
+        await queue.TakeAsync();
+        // What a failover that lost the last session would leave.
+        if (forgot)
+            await queue.App.HashSetAsync(queue.Keys.Confirmed, "session-prefix", "0123456789abcdef");
+        var before = await queue.App.HashGetAsync(queue.Keys.Confirmed, "session-prefix");
+
+        // In the socket of the frozen Redis when it is given up; Redis runs it late.
+        redis.Freeze();
+        await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, queue.RecoverAsync);
+        redis.Thaw();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await queue.App.HashGetAsync(queue.Keys.Confirmed, "session-prefix") == before)
+            await tick.WaitForNextTickAsync(deadline.Token);
+
+        Assert.Equal(!forgot, (await queue.RecoverAsync()).ContinuesHistory);
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+        Assert.Equal(5, (await queue.ReadAllAsync()).Count);
     }
 
     /// <summary>Calls until a call fails: the script under way may reach Redis behind the first ones.</summary>

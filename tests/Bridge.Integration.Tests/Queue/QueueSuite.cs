@@ -117,6 +117,115 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
     }
 
     [Fact]
+    public async Task What_is_rejected_behind_the_prefix_is_dead_lettered_at_once_and_never_again()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+        var mark = new ConfirmedMark(entries[8].Position, "127.0.0.1:5347", 0, default);
+        var settlement = new Settlement(entries[1].Position, [Reject(entries[0].Position), Reject(entries[4].Position), Reject(entries[7].Position)], mark);
+        // A place holder keeps the place on a list; on a stream the entry leaves the journal.
+        var inPlace = kind == QueueKind.List ? 0 : 2;
+
+        Assert.Equal(new SettleResult(2 + inPlace, 3, 0), await queue.Queue.SettleAsync(queue.Session, settlement));
+        Assert.Equal(default, await queue.Queue.SettleAsync(queue.Session, settlement));
+
+        // A new owner neither sends nor forgets them.
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+        Assert.Equal((8L - inPlace, entries[8].Position), (recovery.Count, recovery.Mark?.Position));
+        var journal = (await other.ReadJournalAsync(recovery.Session, EntryPosition.Zero, QueueUnderTest.Plenty)).Entries;
+        Assert.Equal(
+            new[] { 2, 3, 5, 6, 8, 9 }.Select(number => Facts(entries[number])),
+            journal.Where(entry => entry.Kind == EntryKind.Payload).Select(Facts));
+        Assert.Equal(
+            kind == QueueKind.List ? [(entries[4].Position, GeneratedId(entries[4]), 0), (entries[7].Position, GeneratedId(entries[7]), 0)] : [],
+            journal.Where(entry => entry.Kind == EntryKind.DeadLettered).Select(entry => (entry.Position, GeneratedId(entry), entry.Payload.Length)));
+
+        var end = await other.SettleAsync(recovery.Session, settlement with { UpTo = entries[9].Position });
+
+        Assert.Equal(new SettleResult(8 - inPlace, 0, 0), end);
+        var dead = await queue.Dead.ListAsync(10, newestFirst: false);
+        Assert.Equal(
+            new[] { 0, 4, 7 }.Select(number => (entries[number].Position, GeneratedId(entries[number]), Convert.ToHexString(QueueUnderTest.Numbered(number)))),
+            dead.Select(letter => (letter.Position, letter.GeneratedId, Convert.ToHexString(letter.Payload.Span))));
+        Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_settlement_of_no_prefix_dead_letters_what_was_rejected(bool withTake)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync(new TakeLimits(8, 1 << 20))).Entries;
+        var settlement = new Settlement(EntryPosition.Zero, [Reject(entries[0].Position), Reject(entries[7].Position)], null);
+
+        var settled = withTake
+            ? (await queue.Queue.TakeAsync(queue.Session, QueueUnderTest.Plenty, settlement)).Settled
+            : await queue.Queue.SettleAsync(queue.Session, settlement);
+
+        Assert.Equal(new SettleResult(kind == QueueKind.List ? 0 : 2, 2, 0), settled);
+        await queue.TakeAllAsync();
+        Assert.Equal(
+            entries.Skip(1).Take(6).Select(Facts),
+            (await queue.ReadAllAsync()).Where(entry => entry.Kind == EntryKind.Payload).Take(6).Select(Facts));
+        Assert.Equal(
+            [entries[0].Position, entries[7].Position],
+            (await queue.Dead.ListAsync(10, newestFirst: false)).Select(letter => letter.Position));
+    }
+
+    [Fact]
+    public async Task Many_rejected_entries_behind_the_prefix_do_not_make_it_longer()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(600);
+        var entries = await queue.TakeAllAsync();
+        var mark = new ConfirmedMark(entries[550].Position, "127.0.0.1:5347", 0, default);
+        var rejected = entries.Where((_, number) => number % 2 == 0).Select(entry => Reject(entry.Position)).ToArray();
+
+        var settled = await queue.Queue.SettleAsync(queue.Session, new Settlement(entries[99].Position, rejected, mark));
+
+        Assert.Equal(new SettleResult(kind == QueueKind.List ? 100 : 350, 300, 0), settled);
+        var recovery = await queue.RecoverAsync();
+        Assert.Equal(mark.Position, recovery.Mark?.Position);
+        Assert.Equal(
+            entries.Skip(100).Where((_, number) => number % 2 == 1).Select(Facts),
+            (await queue.ReadAllAsync()).Where(entry => entry.Kind == EntryKind.Payload).Select(Facts));
+        Assert.Equal(
+            rejected.Select(entry => entry.Position),
+            (await queue.Dead.ListAsync(1_000, newestFirst: false)).Select(letter => letter.Position));
+        await queue.Queue.SettleAsync(queue.Session, new Settlement(EntryPosition.Zero, rejected, null));
+        Assert.Equal(300, await queue.Dead.CountAsync());
+    }
+
+    [Fact]
+    public async Task The_mark_does_not_move_over_rejected_entries_that_were_not_dead_lettered()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync()).Entries;
+        await queue.App.StringSetAsync(queue.Keys.Dead, "not a stream");
+        var mark = new ConfirmedMark(entries[9].Position, "127.0.0.1:5347", 0, default);
+        var rejecting = new Settlement(EntryPosition.Zero, [Reject(entries[5].Position)], mark);
+
+        var first = queue.Queue.SettleAsync(queue.Session, rejecting);
+        var second = queue.Queue.SettleAsync(queue.Session, new Settlement(EntryPosition.Zero, [], mark));
+        var third = queue.Queue.SettleAsync(queue.Session, new Settlement(entries[6].Position, [], mark));
+
+        await QueueUnderTest.FaultsAsync(QueueFault.WrongType, () => first);
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => second);
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => third);
+        await queue.App.KeyDeleteAsync(queue.Keys.Dead);
+        var recovery = await queue.RecoverAsync();
+        Assert.Null(recovery.Mark);
+        Assert.Equal(entries.Select(Facts), (await queue.ReadAllAsync()).Select(Facts));
+        Assert.Equal(1, (await queue.Queue.SettleAsync(queue.Session, rejecting)).DeadLettered);
+        Assert.Equal(mark.Position, (await queue.RecoverAsync()).Mark?.Position);
+    }
+
+    [Fact]
     public async Task A_take_carries_a_settlement_and_its_mark()
     {
         await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
@@ -200,6 +309,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
         await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.TakeAsync(old, QueueUnderTest.Plenty, settlement));
         await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.WaitAndTakeAsync(old, QueueUnderTest.Plenty));
         await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.SettleAsync(old, settlement));
+        await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.SettleAsync(old, settlement with { UpTo = EntryPosition.Zero }));
         await QueueUnderTest.FaultsAsync(QueueFault.Stale, () => queue.Queue.ReadJournalAsync(old, EntryPosition.Zero, QueueUnderTest.Plenty));
 
         Assert.Equal(new QueueDepth(5, 5, null), await queue.Queue.DepthAsync() with { OldestQueued = null });
@@ -321,6 +431,36 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
     }
 
     [Fact]
+    public async Task Of_two_recoveries_under_way_at_once_the_later_session_counts()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        await queue.PushAsync(10);
+        await queue.TakeAsync(new TakeLimits(4, 1 << 20));
+
+        for (var round = 0; round < 20; round++)
+        {
+            var overtaken = queue.Queue.RecoverAsync(queue.Grant);
+            var later = await queue.RecoverAsync();
+            Assert.True(later.ContinuesHistory);
+            try
+            {
+                var first = await overtaken;
+                Assert.True(first.ContinuesHistory);
+                Assert.Equal(later.Session.Number - 1, first.Session.Number);
+            }
+            catch (QueueFaultException fault)
+            {
+                // The answers passed each other.
+                Assert.Equal(QueueFault.Stale, fault.Fault);
+            }
+
+            Assert.Equal(4, (await queue.ReadAllAsync()).Count);
+        }
+
+        Assert.Equal(6, (await queue.TakeAllAsync()).Count);
+    }
+
+    [Fact]
     public async Task After_a_flush_of_everything_a_new_lease_starts_a_new_history()
     {
         // A Redis of its own: the others' keys would go as well.
@@ -432,6 +572,26 @@ public sealed class ListQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.
         var after = await queue.TakeAllAsync();
         Assert.Equal(4, after.Count);
         Assert.Equal(EntryPosition.OfSequence(7), after[0].Position);
+    }
+
+    [Fact]
+    public async Task A_mark_ahead_of_everything_that_was_taken_is_void()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(10);
+        var entries = await queue.TakeAllAsync();
+        await queue.Queue.SettleAsync(
+            queue.Session, new Settlement(entries[7].Position, [], new ConfirmedMark(entries[9].Position, "127.0.0.1:5347", 0, default)));
+        await queue.App.KeyDeleteAsync(queue.Keys.Inflight);
+        await queue.App.HashDeleteAsync(queue.Keys.Confirmed, "taken");
+
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+
+        Assert.Null(recovery.Mark);
+        await queue.PushAsync(12);
+        Assert.Equal(EntryPosition.OfSequence(1), (await other.TakeAsync(recovery.Session, QueueUnderTest.Plenty, Settlement.Nothing)).Entries[0].Position);
+        Assert.Null((await other.RecoverAsync(queue.Grant)).Mark);
     }
 
     [Fact]
@@ -589,5 +749,67 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
         var read = await queue.ReadAllAsync();
         Assert.Equal(4, read.Count);
         Assert.Equal(4, (await queue.SettleAsync(read[^1].Position)).Removed);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_mark_of_a_stream_that_was_made_anew_with_smaller_ids_is_void(bool groupToo)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(10);
+        var entries = await queue.TakeAllAsync();
+        var mark = new ConfirmedMark(entries[6].Position, "127.0.0.1:5347", 0, default);
+        await queue.Queue.SettleAsync(queue.Session, new Settlement(entries[3].Position, [], mark));
+        Assert.Equal(mark.Position, (await queue.RecoverAsync()).Mark?.Position);
+
+        await queue.App.KeyDeleteAsync(queue.Keys.Queue);
+        for (var i = 1; i <= 5; i++)
+            await queue.App.StreamAddAsync(queue.Keys.Queue, "payload", QueueUnderTest.Numbered(i), $"{i}-1");
+        if (groupToo)
+            await queue.App.StreamCreateConsumerGroupAsync(queue.Keys.Queue, "bridge", "0");
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+
+        Assert.Null(recovery.Mark);
+        var taken = (await other.TakeAsync(recovery.Session, QueueUnderTest.Plenty, Settlement.Nothing)).Entries;
+        Assert.Equal(Enumerable.Range(1, 5).Select(number => new EntryPosition((ulong)number, 1)), taken.Select(entry => entry.Position));
+        // Nor does it come back with the next recovery, when more was taken.
+        await other.DisposeAsync();
+        Assert.Null((await queue.RecoverAsync()).Mark);
+        Assert.Equal(
+            groupToo ? ["base-prefix", "base-taken", "epoch", "session-prefix", "settled"] : ["base-prefix", "base-taken", "epoch", "session-prefix"],
+            (await queue.App.HashKeysAsync(queue.Keys.Confirmed)).Select(field => (string)field!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Thousands_of_trimmed_entries_are_worked_off_in_moments_each()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.PushAsync(2_010);
+        var entries = await queue.TakeAllAsync();
+        await queue.App.StreamTrimAsync(queue.Keys.Queue, 5);
+        await queue.RecoverAsync();
+
+        List<EntryPosition> gone = [];
+        List<QueueEntry> read = [];
+        var after = EntryPosition.Zero;
+        TakenEntries part;
+        do
+        {
+            part = await queue.Queue.ReadJournalAsync(queue.Session, after, QueueUnderTest.Plenty);
+            Assert.InRange(part.Oversize.Count, 0, 500);
+            gone.AddRange(part.Oversize.Select(entry => entry.Position));
+            read.AddRange(part.Entries);
+            if (part.LookedUpTo is { } lookedUpTo)
+                Assert.Equal((0, gone[^1]), (part.Entries.Count, lookedUpTo));
+            after = part.LookedUpTo ?? after;
+        }
+        while (part.LookedUpTo is not null);
+
+        Assert.Equal(entries.Take(2_005).Select(entry => entry.Position), gone);
+        Assert.Equal(entries.Skip(2_005).Select(Facts), read.Select(Facts));
+        Assert.Equal(2_005, await queue.Dead.CountAsync());
+        Assert.Equal(5, (await queue.SettleAsync(entries[^1].Position)).Removed);
     }
 }

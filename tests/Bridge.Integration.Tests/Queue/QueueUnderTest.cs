@@ -179,12 +179,17 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     public async Task<List<QueueEntry>> ReadAllAsync(TakeLimits? limits = null)
     {
         List<QueueEntry> all = [];
+        var after = EntryPosition.Zero;
         while (true)
         {
-            var read = await Queue.ReadJournalAsync(Session, all.Count == 0 ? EntryPosition.Zero : all[^1].Position, limits ?? Plenty);
-            if (read.Entries.Count == 0)
-                return all;
+            var read = await Queue.ReadJournalAsync(Session, after, limits ?? Plenty);
             all.AddRange(read.Entries);
+            if (read.LookedUpTo is { } lookedUpTo)
+                after = lookedUpTo;
+            else if (read.Entries is [.., var last])
+                after = last.Position;
+            else
+                return all;
         }
     }
 

@@ -1,5 +1,6 @@
 using Bridge.Queue;
 using Bridge.Settings;
+using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.Queue;
 
@@ -15,7 +16,8 @@ public sealed class RedisLeaseTests(RedisFixture fixture) : IClassFixture<RedisF
 
         var refused = await second.TryAcquireAsync();
         Assert.Null(refused.Grant);
-        Assert.StartsWith(queue.Keys.Lease + " is held, for ", refused.Holder, StringComparison.Ordinal);
+        Assert.Equal(queue.Keys.Lease + " is held by another process", refused.Holder);
+        Assert.Equal(new LeaseAttempt(null, refused.Holder), await second.TryAcquireAsync());
 
         await queue.Lease.ReleaseAsync(grant);
         await queue.Lease.ReleaseAsync(grant);
@@ -56,6 +58,49 @@ public sealed class RedisLeaseTests(RedisFixture fixture) : IClassFixture<RedisF
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while ((await brief.TryAcquireAsync()).Grant is null)
             await tick.WaitForNextTickAsync(deadline.Token);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_attempt_whose_answer_was_lost_locks_nobody_out(bool queueLease)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.ConnectAsync(QueueKind.List, redis, settings => settings with { CallTimeout = TimeSpan.FromMilliseconds(300) });
+        var domain = QueueKeys.DomainLease("component.example." + queue.Keys.Queue);
+        // Connected, so that the attempt reaches the socket.
+        await queue.Lease.ReleaseAsync(new LeaseGrant("none", 0));
+        redis.Freeze();
+        await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, queue.Lease.TryAcquireAsync);
+        redis.Thaw();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!await queue.App.KeyExistsAsync(queue.Keys.Lease))
+            await tick.WaitForNextTickAsync(deadline.Token);
+        var late = ((string)(await queue.App.StringGetAsync(queue.Keys.Lease))!).Split(':');
+        if (!queueLease)
+        {
+            // The attempt's second half was the one that ran late, under an epoch of its own.
+            await queue.App.KeyDeleteAsync(queue.Keys.Lease);
+            await queue.App.StringSetAsync(domain, late[0] + ":77");
+        }
+
+        await using var link = new RedisLink(queue.Settings.Redis, "bridge-other", queue.Settings.CallTimeout);
+        var other = await queue.LeaseOn(link, "component.example." + queue.Keys.Queue).TryAcquireAsync();
+        var grant = await queue.AcquireAsync();
+
+        Assert.Null(other.Grant);
+        Assert.Equal(late[0], grant.Token);
+        Assert.Equal(1, (await queue.RecoverAsync()).Session.Number);
+        // Should it run behind the granted one only, that one stays as it is.
+        var again = RedisScript.Load("lease-acquire-queue").Arguments([queue.Keys.Lease, queue.Keys.Confirmed, queue.Keys.None], grant.Token, 60_000);
+        (await queue.Link.CallAsync(database => database.ExecuteRespAsync("EVAL", again))).Dispose();
+        Assert.Equal($"{grant.Token}:{grant.Epoch}", (string?)await queue.App.StringGetAsync(domain));
+        await queue.TakeAsync();
+        await queue.Lease.ReleaseAsync(grant);
+        var next = await queue.AcquireAsync();
+        Assert.NotEqual(grant.Token, next.Token);
+        Assert.Equal(grant.Epoch + 1, next.Epoch);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 -- Opens a new session.
 -- KEYS: queue, journal, lease, confirmed, dead letters, a key that never exists.
--- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 the last sequence that the caller remembers.
+-- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 the last sequence that the caller remembers,
+-- then the prefixes of the attempts whose answers it did not get.
 redis.call('DEL', KEYS[6])
 local held = redis.call('GET', KEYS[3])
 if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then
@@ -12,7 +13,8 @@ local session = tonumber(string.sub(held, #ARGV[1] + 1)) + 1
 redis.call('LLEN', KEYS[1])
 redis.call('XLEN', KEYS[5])
 local length = redis.call('LLEN', KEYS[2])
-local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'taken', 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
+local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'taken', 'mark', 'mark-at', 'mark-endpoint', 'mark-start',
+  'base-prefix', 'base-taken')
 
 local first, last = 0, 0
 local taken
@@ -28,12 +30,32 @@ else
   taken = math.max(tonumber(known[2] or '0'), tonumber(ARGV[3]))
 end
 
+-- A mark ahead of everything that was taken speaks of another history: whoever believed it would
+-- count the next entries as sent.
+local mark = known[3] or ''
+if mark ~= '' and tonumber(string.match(mark, '^0%-(%d+)$')) > taken then
+  mark = ''
+end
+
+-- What Redis knew when the caller last got an answer, whatever attempts ran since.
+local base_prefix, base_taken = known[1] or '', known[2] or '0'
+for i = 4, #ARGV do
+  if ARGV[i] == known[1] then
+    base_prefix, base_taken = known[7] or '', known[8] or '0'
+    break
+  end
+end
+
 redis.call('SET', KEYS[3], ARGV[1] .. string.format('%.0f', session), 'KEEPTTL')
-redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2], 'taken', string.format('%.0f', taken))
+redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2], 'taken', string.format('%.0f', taken),
+  'base-prefix', base_prefix, 'base-taken', base_taken)
+if mark == '' then
+  redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
+end
 return {
   session, length,
   '0-' .. string.format('%.0f', first), '0-' .. string.format('%.0f', last),
-  known[1] or '', '0-' .. (known[2] or '0'),
-  known[3] or '', known[4] or '0', known[5] or '', known[6] or '0',
+  base_prefix, '0-' .. base_taken,
+  mark, known[4] or '0', known[5] or '', known[6] or '0',
   '0-' .. string.format('%.0f', taken),
 }

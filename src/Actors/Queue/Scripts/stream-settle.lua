@@ -1,9 +1,11 @@
 -- ARGV: 2 settle up to this id, 3 the id up to which this session asked before,
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
--- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice, 13 group, 14 '1' to delete what is settled,
--- 15 prefix of the generated ids, then five for each rejected entry: id, reason, detail, offset, attempts.
-local group, id_prefix = ARGV[13], ARGV[15]
-local rejected_from = 16
+-- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
+-- 13 the id that this session asked before to dead-letter, 0-0 for none,
+-- 14 group, 15 '1' to delete what is settled, 16 prefix of the generated ids,
+-- then five for each rejected entry: id, reason, detail, offset, attempts.
+local group, id_prefix = ARGV[14], ARGV[16]
+local rejected_from = 17
 local removed, unfinished = 0, 0
 
 -- Whether an entry id comes before another. Both halves may exceed what a Lua number holds exactly.
@@ -55,7 +57,7 @@ end
 
 -- Another group still needs what ours has settled.
 local function may_delete()
-  return ARGV[14] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
+  return ARGV[15] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
 end
 
 local function bury_rejected(i, idle)
@@ -68,51 +70,64 @@ local function bury_rejected(i, idle)
   end
 end
 
+-- Whether an entry is in the group's journal, and since when.
+local function idle_of(id)
+  local pending = redis.call('XPENDING', KEYS[1], group, id, id, 1)
+  return pending[1] and pending[1][3]
+end
+
 local function settle()
+  local up_to = ARGV[2]
+  -- Calls are pipelined: had an earlier settlement of this session failed, this one would take away
+  -- what that one was to dead-letter, or move the mark over it.
+  local first = up_to ~= '0-0' and redis.call('XPENDING', KEYS[1], group, '-', '+', 1)[1]
+  if first and not before(ARGV[3], first[1]) or ARGV[13] ~= '0-0' and idle_of(ARGV[13]) then
+    return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
+  end
+  local delete = (first or #ARGV >= rejected_from) and may_delete()
+  local last
+  for i = rejected_from, #ARGV, 5 do
+    local idle = idle_of(ARGV[i])
+    -- One that is pending no more was dead-lettered by an earlier run of this settlement.
+    if idle then
+      bury_rejected(i, idle)
+      acknowledge({ ARGV[i] }, delete)
+      if not before(up_to, ARGV[i]) and not (last and before(ARGV[i], last)) then
+        last = ARGV[i]
+      end
+    end
+  end
+  -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
+  -- what was rejected there must not be forgotten.
   if ARGV[4] ~= '' then
     redis.call('HSET', KEYS[4], 'mark', ARGV[4], 'mark-at', now, 'mark-endpoint', ARGV[5], 'mark-start', ARGV[6])
   end
-  if ARGV[2] == '0-0' then
-    return nil
-  end
-  local first = redis.call('XPENDING', KEYS[1], group, '-', '+', 1)
-  if #first == 0 then
-    return nil
-  end
-  -- Calls are pipelined: had an earlier settlement of this session failed, this one would take away
-  -- what that one was to dead-letter.
-  if not before(ARGV[3], first[1][1]) then
-    return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
-  end
-  local delete = may_delete()
-  local next_rejected = rejected_from
-  local last
-  repeat
-    -- Some 80 ms of work; the caller asks again for the rest.
-    if removed >= 20000 then
-      unfinished = 1
-      break
-    end
-    local pending = redis.call('XPENDING', KEYS[1], group, '-', ARGV[2], 1000)
-    local ids, idle = {}, {}
-    for i = 1, #pending do
-      ids[i] = pending[i][1]
-      idle[ids[i]] = pending[i][3]
-    end
-    if #ids > 0 then
-      last = ids[#ids]
-      while next_rejected < #ARGV and not before(last, ARGV[next_rejected]) do
-        -- One that is pending no more was dead-lettered by an earlier run of this settlement.
-        if idle[ARGV[next_rejected]] then
-          bury_rejected(next_rejected, idle[ARGV[next_rejected]])
-        end
-        next_rejected = next_rejected + 5
+  if first then
+    local ids
+    local rest
+    repeat
+      -- Some 80 ms of work; the caller asks again for the rest.
+      if removed >= 20000 then
+        unfinished = 1
+        break
       end
-      acknowledge(ids, delete)
+      local pending = redis.call('XPENDING', KEYS[1], group, '-', up_to, 1000)
+      ids = {}
+      for i = 1, #pending do
+        ids[i] = pending[i][1]
+      end
+      if #ids > 0 then
+        rest = ids[#ids]
+        acknowledge(ids, delete)
+      end
+    until #ids < 1000
+    -- Up to where nothing of the prefix is left.
+    if unfinished == 1 or not last or rest and before(last, rest) then
+      last = rest
     end
-  until #ids < 1000
-  if last then
-    redis.call('HSET', KEYS[4], 'settled', last)
+    if last then
+      redis.call('HSET', KEYS[4], 'settled', last)
+    end
   end
   return nil
 end
