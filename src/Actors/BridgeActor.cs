@@ -66,6 +66,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         public static readonly DrainDeadline Instance = new();
     }
 
+    private sealed record LastDeadline
+    {
+        public static readonly LastDeadline Instance = new();
+    }
+
     private sealed record Publish
     {
         public static readonly Publish Instance = new();
@@ -208,20 +213,33 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _drainComplete = message.AllConfirmed;
             _puller?.Tell(new RedisPullerActor.FlushSettlements());
         });
-        Receive<RedisPullerActor.SettlementsFlushed>(_ => ReleaseLease());
+        Receive<RedisPullerActor.SettlementsFlushed>(_ =>
+        {
+            if (_publisher.IsNobody())
+                ReleaseLease();
+            else
+                _publisher.Tell(new InboundPublisherActor.Flush());
+        });
+        Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
         {
             _log.Warning("Bridge {Bridge} did not drain within {Deadline}; what is unconfirmed stays in the journal", _settings.Name, _settings.DrainTimeout);
             _drainComplete = false;
-            FinishDrain();
+            // A successor should not have to wait until the lease runs out.
+            StopGeneration();
+            Timers.StartSingleTimer(nameof(LastDeadline), LastDeadline.Instance, _settings.Queue.CallTimeout);
+            ReleaseLease();
         });
+        Receive<LastDeadline>(_ => FinishDrain());
         Receive<LeaseActor.Lost>(_ => FinishDrain());
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
         {
+            var cutsShort = !message.ActorRef.Equals(_publisher);
             OnTerminated(message);
-            ReleaseLease();
+            if (cutsShort)
+                ReleaseLease();
         });
         Receive<StartGeneration>(_ => { });
         Receive<Drain>(_ => _drainRequester = Sender);
@@ -262,6 +280,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });
         Receive<Publish>(_ => PublishSnapshot());
+        Receive<InboundPublisherActor.Publish>(message => _publisher.Tell(message));
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
     }
@@ -272,7 +291,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _generationStartedAt = _parts.Time.GetTimestamp();
         var ownership = _ownership!;
         _connection = Context.Watch(Context.ActorOf(
-            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _publisher, _metrics, _parts.Time),
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Time),
             $"connection-{_generation}"));
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
@@ -287,6 +306,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
+        PublishSnapshot();
         // Gives it back if it was the scripts that found it lost; otherwise the actor is idle already.
         _lease.Tell(new LeaseActor.Release());
         if (GenerationIsGone)
@@ -348,13 +368,23 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             Context.Stop(puller);
     }
 
+    /// <summary>
+    /// How long a drain may take in all: the time to confirm what is in flight, which the connection
+    /// minds itself, the close of the stream, and the last calls to Redis.
+    /// </summary>
+    public static TimeSpan DrainPatience(BridgeSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return settings.DrainTimeout + settings.Xmpp.CloseTimeout + (settings.Queue.CallTimeout * 2);
+    }
+
     private void BeginDrain()
     {
         _drainRequester = Sender;
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
         Timers.Cancel(nameof(StartGeneration));
-        Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, _settings.DrainTimeout);
+        Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, DrainPatience(_settings));
         Become(Draining);
     }
 

@@ -22,7 +22,7 @@ public abstract class ActorSpec : Akka.TestKit.Xunit2.TestKit
           loggers = []
           log-dead-letters = off
           log-dead-letters-during-shutdown = off
-          scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
+          scheduler.implementation = "Bridge.Actors.Tests.StepScheduler, Bridge.Actors.Tests"
           actor.default-dispatcher {
             type = "Akka.TestKit.CallingThreadDispatcherConfigurator, Akka.TestKit"
             throughput = 2147483647
@@ -62,19 +62,21 @@ public abstract class ActorSpec : Akka.TestKit.Xunit2.TestKit
     protected BridgeSettings Settings(ConfirmGrade grade = ConfirmGrade.Held, params int[] ports) =>
         InProcessBridge.Settings("unused", ports.Length == 0 ? [5347] : ports, grade: grade) with { Name = Bridge };
 
-    /// <summary>Lets time pass, in steps, timers included; without any time, fires those that are due at once.</summary>
-    protected void Pass(TimeSpan time = default)
+    /// <summary>Lets time pass, in steps, timers included.</summary>
+    protected void Pass(TimeSpan time)
     {
-        var scheduler = (TestScheduler)Sys.Scheduler;
-        do
+        var scheduler = (StepScheduler)Sys.Scheduler;
+        while (time > TimeSpan.Zero)
         {
             var step = time < Step ? time : Step;
             Time.Advance(step);
             scheduler.Advance(step);
             time -= step;
         }
-        while (time > TimeSpan.Zero);
     }
+
+    /// <summary>Fires the timers that are due at once.</summary>
+    protected void Pass() => Pass(StepScheduler.Soonest);
 
     protected void Pass(double milliseconds) => Pass(TimeSpan.FromMilliseconds(milliseconds));
 

@@ -9,13 +9,13 @@ public sealed class BridgeKillTests(RealServersFixture servers) : IClassFixture<
     private const int Count = 12_000;
 
     [Theory]
-    [InlineData("prosody", ConfirmGrade.Held)]
-    [InlineData("ejabberd", ConfirmGrade.Held)]
-    [InlineData("prosody", ConfirmGrade.Accepted)]
-    [InlineData("ejabberd", ConfirmGrade.Accepted)]
-    public async Task Its_next_life_sends_again_only_what_lies_behind_the_confirmed_mark(string name, ConfirmGrade grade)
+    [InlineData("prosody", ConfirmGrade.Held, QueueKind.List)]
+    [InlineData("ejabberd", ConfirmGrade.Held, QueueKind.Stream)]
+    [InlineData("prosody", ConfirmGrade.Accepted, QueueKind.Stream)]
+    [InlineData("ejabberd", ConfirmGrade.Accepted, QueueKind.List)]
+    public async Task Its_next_life_sends_again_only_what_lies_behind_the_confirmed_mark(string name, ConfirmGrade grade, QueueKind kind)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), kind: kind, bytesPerSecond: DeliveryTrial.SlowFlood);
         await trial.PushAsync(Count);
         await using var bridge = trial.Program(grade, window: 2_000);
 

@@ -19,6 +19,7 @@ public sealed class BrokenLinkTests(RealServersFixture servers) : IClassFixture<
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
         await using var proxy = new FaultProxy(trial.XmppPort);
+        proxy.Upstream.BytesPerSecond = DeliveryTrial.SlowFlood;
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(grade, proxy.Port));
 
@@ -40,6 +41,7 @@ public sealed class BrokenLinkTests(RealServersFixture servers) : IClassFixture<
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
         await using var proxy = new FaultProxy(trial.XmppPort);
+        proxy.Upstream.BytesPerSecond = DeliveryTrial.SlowFlood;
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held, proxy.Port));
 
@@ -64,6 +66,7 @@ public sealed class BrokenLinkTests(RealServersFixture servers) : IClassFixture<
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
         await using var proxy = new FaultProxy(trial.XmppPort);
+        proxy.Upstream.BytesPerSecond = DeliveryTrial.SlowFlood;
         await trial.PushAsync(Count);
         var settings = trial.Settings(ConfirmGrade.Held, proxy.Port);
         settings = settings with { Xmpp = settings.Xmpp with { ProgressTimeout = TimeSpan.FromSeconds(3) } };

@@ -13,7 +13,7 @@ public sealed class BrokenRedisLinkTests(RealServersFixture servers) : IClassFix
     [InlineData("ejabberd", ConfirmGrade.Accepted)]
     public async Task Resets_cost_nothing_but_time(string name, ConfirmGrade grade)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), bytesPerSecond: DeliveryTrial.SlowFlood);
         await using var proxy = new FaultProxy(trial.Redis.Port);
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(grade, redis: Through(proxy), window: 2_000));
@@ -36,7 +36,7 @@ public sealed class BrokenRedisLinkTests(RealServersFixture servers) : IClassFix
     [InlineData("ejabberd", ConfirmGrade.Accepted)]
     public async Task A_black_hole_longer_than_the_lease_ends_in_a_recovery_from_the_journal(string name, ConfirmGrade grade)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), bytesPerSecond: DeliveryTrial.SlowFlood);
         await using var proxy = new FaultProxy(trial.Redis.Port);
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(grade, redis: Through(proxy), window: 2_000));
@@ -59,7 +59,7 @@ public sealed class BrokenRedisLinkTests(RealServersFixture servers) : IClassFix
     [InlineData("ejabberd")]
     public async Task Latency_and_slices_of_one_byte_only_make_it_slower(string name)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), bytesPerSecond: DeliveryTrial.SlowFlood);
         await using var proxy = new FaultProxy(trial.Redis.Port);
         foreach (var direction in new[] { proxy.Upstream, proxy.Downstream })
         {

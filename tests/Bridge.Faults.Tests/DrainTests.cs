@@ -10,13 +10,13 @@ public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealS
     private const int Count = 12_000;
 
     [Theory]
-    [InlineData("prosody", ConfirmGrade.Held)]
-    [InlineData("ejabberd", ConfirmGrade.Held)]
-    [InlineData("prosody", ConfirmGrade.Accepted)]
-    [InlineData("ejabberd", ConfirmGrade.Accepted)]
-    public async Task It_ends_in_time_and_its_next_life_delivers_the_rest_once(string name, ConfirmGrade grade)
+    [InlineData("prosody", ConfirmGrade.Held, QueueKind.List)]
+    [InlineData("ejabberd", ConfirmGrade.Held, QueueKind.Stream)]
+    [InlineData("prosody", ConfirmGrade.Accepted, QueueKind.Stream)]
+    [InlineData("ejabberd", ConfirmGrade.Accepted, QueueKind.List)]
+    public async Task It_ends_in_time_and_its_next_life_delivers_the_rest_once(string name, ConfirmGrade grade, QueueKind kind)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), kind: kind, bytesPerSecond: DeliveryTrial.SlowFlood);
         await trial.PushAsync(Count);
         await using var bridge = trial.Program(grade, window: 2_000);
 
@@ -26,7 +26,7 @@ public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealS
         var asked = Stopwatch.GetTimestamp();
         var exit = await bridge.StopAsync();
         var took = Stopwatch.GetElapsedTime(asked);
-        var left = await trial.App.ListLengthAsync(trial.Keys.Queue);
+        var (left, _) = await trial.DepthAsync();
         var owned = await trial.App.KeyExistsAsync(trial.Keys.Lease);
         bridge.Start();
         var report = await trial.EndAsync(TimeSpan.FromSeconds(30));

@@ -14,7 +14,7 @@ public sealed class FrozenRedisTests(RealServersFixture servers) : IClassFixture
     [InlineData("ejabberd")]
     public async Task Delivery_goes_on_within_two_seconds_of_its_return(string name)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), bytesPerSecond: DeliveryTrial.SlowFlood);
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held, window: 2_000));
 

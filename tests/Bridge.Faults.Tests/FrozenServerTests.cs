@@ -14,7 +14,7 @@ public sealed class FrozenServerTests(RealServersFixture servers) : IClassFixtur
     public async Task A_server_that_wakes_after_eight_seconds_receives_everything_in_order(string name)
     {
         var server = await servers.GetAsync(name);
-        await using var trial = await DeliveryTrial.StartAsync(server);
+        await using var trial = await DeliveryTrial.StartAsync(server, bytesPerSecond: DeliveryTrial.SlowFlood);
         await trial.PushAsync(Count);
         await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held));
 

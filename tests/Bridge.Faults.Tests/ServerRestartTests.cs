@@ -25,7 +25,7 @@ public sealed class ServerRestartTests
         // next login, those that died with the session.
         await using var servers = new RealServers(_ => new XmppServerOptions { StoresOffline = false });
         var server = await servers.GetAsync(name);
-        await using var trial = await DeliveryTrial.StartAsync(server);
+        await using var trial = await DeliveryTrial.StartAsync(server, bytesPerSecond: DeliveryTrial.SlowFlood);
         await trial.PushAsync(Count);
         var settings = trial.Settings(ConfirmGrade.Held, window: 5_000);
         await using var bridge = new InProcessBridge(
@@ -35,11 +35,13 @@ public sealed class ServerRestartTests
         // What the journal has lost by now was held for its time: nobody may see it again.
         var settled = await trial.SettledAsync();
         await (ending == Ending.Stopped ? server.StopAsync() : server.KillAsync());
+        var arrived = trial.Ledger.Check().Arrived;
         await server.StartAsync();
         await trial.JoinAsync();
         var report = await trial.EndAsync(TimeSpan.FromSeconds(40), bridge);
 
         Assert.True(report.IsKept, report.ToString());
+        Assert.InRange(arrived, Count / 3, Count - 1);
         Assert.Equal(Count, report.Arrived);
         Assert.Empty(trial.RepeatedUpTo(settled));
         Assert.All(report.Duplicated.Values, times => Assert.Equal(2, times));

@@ -18,16 +18,19 @@ public sealed class DeliveryTrial : IAsyncDisposable
     private readonly Dictionary<string, string> _idOfPayload = [];
     private readonly List<XmppPeer> _peers = [];
     private readonly List<StanzaLog> _logs = [];
+    // Where the message of each place stands in the queue.
+    private readonly List<EntryPosition> _positions = [];
     private readonly QueueKeys _keys;
     private readonly string _userDomain;
     private readonly string _secret;
     private IXmppServer? _server;
+    private FaultProxy? _pace;
     private ConnectionMultiplexer? _app;
-    private long _places;
 
-    private DeliveryTrial(RedisServer redis, int port, string domain, string sinkDomain, string userDomain, string secret)
+    private DeliveryTrial(RedisServer redis, QueueKind kind, int port, string domain, string sinkDomain, string userDomain, string secret)
     {
         Redis = redis;
+        Kind = kind;
         XmppPort = port;
         Domain = domain;
         SinkJid = "box@" + sinkDomain;
@@ -39,11 +42,16 @@ public sealed class DeliveryTrial : IAsyncDisposable
         _keys = keys!;
     }
 
+    private const string Group = "bridge";
+
     /// <summary>The queue that the app pushes to.</summary>
     public const string Queue = "xmpp:outbound";
 
     /// <summary>The keys of the queue.</summary>
     public QueueKeys Keys => _keys;
+
+    /// <summary>List or stream.</summary>
+    public QueueKind Kind { get; }
 
     /// <summary>The app's Redis, the trial's own.</summary>
     public RedisServer Redis { get; }
@@ -54,7 +62,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <summary>The component's domain.</summary>
     public string Domain { get; }
 
-    /// <summary>The server's component port.</summary>
+    /// <summary>Where a bridge finds the server's component port.</summary>
     public int XmppPort { get; }
 
     /// <summary>A recipient at the second component.</summary>
@@ -66,18 +74,35 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <summary>The app's way into Redis; lives over restarts of Redis.</summary>
     public IDatabase App => _app!.GetDatabase();
 
+    /// <summary>A pace at which a flood of ten thousand lasts about a second, so that a fault meets it half-way.</summary>
+    public const int SlowFlood = 2_000_000;
+
     /// <summary>Starts a Redis and connects both recipients to a real server, which others may use as well.</summary>
-    public static async Task<DeliveryTrial> StartAsync(IXmppServer server, RedisOptions? redis = null)
+    /// <param name="server">The server.</param>
+    /// <param name="redis">How Redis is started; null: the defaults.</param>
+    /// <param name="kind">List or stream.</param>
+    /// <param name="bytesPerSecond">The most that gets to the server through <see cref="XmppPort"/>; null: no limit.</param>
+    public static async Task<DeliveryTrial> StartAsync(
+        IXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List, int? bytesPerSecond = null)
     {
+        FaultProxy? pace = null;
+        if (bytesPerSecond is { } rate)
+        {
+            pace = new FaultProxy(server.ComponentPort);
+            pace.Upstream.BytesPerSecond = rate;
+        }
+
         var trial = new DeliveryTrial(
             await RedisServer.StartAsync(redis),
-            server.ComponentPort,
+            kind,
+            pace?.Port ?? server.ComponentPort,
             server.Components[0],
             server.Components[1],
             server.Domain,
             server.ComponentSecret)
         {
             _server = server,
+            _pace = pace,
         };
         return await StartAsync(trial, trial.JoinAsync);
     }
@@ -87,7 +112,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         var options = server.Options;
         var trial = new DeliveryTrial(
-            await RedisServer.StartAsync(redis), server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
+            await RedisServer.StartAsync(redis), QueueKind.List, server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
         return await StartAsync(trial, () =>
         {
             trial.Observe(server.Received, "the server");
@@ -115,7 +140,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     public BridgeSettings Settings(ConfirmGrade grade, int? xmppPort = null, string? redis = null, int window = 10_000)
     {
         var settings = InProcessBridge.Settings(
-            redis ?? Redis.ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade);
+            redis ?? Redis.ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade, Kind);
         return settings with
         {
             Xmpp = settings.Xmpp with { ServerDomain = _userDomain },
@@ -139,6 +164,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
         {
             ["BRIDGE_REDIS"] = Redis.ConnectionString,
             ["BRIDGE_QUEUE"] = Queue,
+            ["BRIDGE_QUEUE_KIND"] = Kind == QueueKind.Stream ? "stream" : "list",
             ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
             ["BRIDGE_DOMAIN"] = Domain,
             ["BRIDGE_SECRET"] = _secret,
@@ -162,14 +188,16 @@ public sealed class DeliveryTrial : IAsyncDisposable
         var payloads = new List<RedisValue>(count);
         for (var i = 0; i < count; i++)
         {
-            var message = Ledger.Push((_places / MixedMessages.Kinds + _places) % 2 == 0 ? SinkJid : UserJid, Queue);
-            var pushed = MixedMessages.Next(message, _places++, Domain, withLarge);
+            var place = _positions.Count + i;
+            // Both recipients get messages of every kind.
+            var message = Ledger.Push(((place / MixedMessages.Kinds) + place) % 2 == 0 ? SinkJid : UserJid, Queue);
+            var pushed = MixedMessages.Next(message, place, Domain, withLarge);
             _pushed.Add(message.Id, pushed);
             payloads.Add(pushed.Payload);
         }
 
         foreach (var some in payloads.Chunk(1_000))
-            await App.ListRightPushAsync(Queue, some);
+            await AppendAsync(some);
     }
 
     /// <summary>Enters one payload of the test's own and pushes it.</summary>
@@ -179,32 +207,41 @@ public sealed class DeliveryTrial : IAsyncDisposable
     public async Task<PushedMessage> PushAsync(string recipient, Func<LedgerMessage, byte[]> payload, bool mustBeDeadLettered = false)
     {
         var message = Ledger.Push(recipient, Queue, mustBeDeadLettered);
-        _places++;
         var pushed = new PushedMessage(message, payload(message), null, null);
         if (mustBeDeadLettered)
             _idOfPayload.Add(Convert.ToBase64String(pushed.Payload), message.Id);
-        await App.ListRightPushAsync(Queue, pushed.Payload);
+        await AppendAsync([pushed.Payload]);
         return pushed;
     }
 
-    /// <summary>
-    /// The sequence up to which entries were confirmed, as Redis knows it: the ledger's places count from 0, so it
-    /// is also the number of confirmed messages.
-    /// </summary>
-    public async Task<long> ConfirmedAsync() => Sequence(await App.HashGetAsync(_keys.Confirmed, "mark"));
+    /// <summary>How many of the messages, from the first on, Redis knows to be confirmed.</summary>
+    public async Task<long> ConfirmedAsync() => CountUpTo(await App.HashGetAsync(_keys.Confirmed, "mark"));
 
-    /// <summary>The sequence up to which entries have left the journal, likewise.</summary>
-    public async Task<long> SettledAsync() => Sequence(await App.HashGetAsync(_keys.Confirmed, "settled"));
+    /// <summary>How many, likewise, have left the journal.</summary>
+    public async Task<long> SettledAsync() => CountUpTo(await App.HashGetAsync(_keys.Confirmed, "settled"));
 
-    /// <summary>How many entries were ever taken from the queue.</summary>
-    public async Task<long> TakenAsync() => (long)await App.HashGetAsync(_keys.Confirmed, "taken");
+    /// <summary>How many, likewise, were taken from the queue.</summary>
+    public async Task<long> TakenAsync() => Kind == QueueKind.Stream
+        ? CountUpTo((await App.StreamGroupInfoAsync(Queue)).Single(group => group.Name == Group).LastDeliveredId)
+        : (long)await App.HashGetAsync(_keys.Confirmed, "taken");
+
+    /// <summary>How many entries wait in the queue, and how many stand in the journal.</summary>
+    public async Task<(long Queued, long Journal)> DepthAsync()
+    {
+        if (Kind == QueueKind.List)
+            return (await App.ListLengthAsync(_keys.Queue), await App.ListLengthAsync(_keys.Inflight));
+        var groups = await App.KeyExistsAsync(Queue) ? await App.StreamGroupInfoAsync(Queue) : [];
+        var pending = groups.Where(group => group.Name == Group).Sum(group => (long)group.PendingMessageCount);
+        // What is settled is deleted as well: the stream holds what waits and what is pending.
+        return (await App.StreamLengthAsync(Queue) - pending, pending);
+    }
 
     /// <summary>The dead letters, oldest first.</summary>
     public async Task<IReadOnlyList<StreamEntry>> DeadLettersAsync() => await App.StreamRangeAsync(_keys.Dead);
 
-    /// <summary>The messages that arrived more than once though their entry stands at or before a sequence.</summary>
-    public IReadOnlyList<string> RepeatedUpTo(long sequence) =>
-        [.. Ledger.Check().Duplicated.Keys.Where(id => Place(id) < sequence).OrderBy(Place)];
+    /// <summary>Which of so many messages, from the first on, arrived more than once.</summary>
+    public IReadOnlyList<string> RepeatedUpTo(long count) =>
+        [.. Ledger.Check().Duplicated.Keys.Where(id => Place(id) < count).OrderBy(Place)];
 
     /// <summary>
     /// Waits until queue and journal are empty and everything that was pushed has ended, enters the dead letters,
@@ -221,8 +258,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
         await Eventually.TrueAsync(
             async () =>
             {
-                queued = await App.ListLengthAsync(_keys.Queue);
-                journal = await App.ListLengthAsync(_keys.Inflight);
+                (queued, journal) = await DepthAsync();
                 return queued == 0 && journal == 0;
             },
             timeout,
@@ -251,11 +287,34 @@ public sealed class DeliveryTrial : IAsyncDisposable
             await peer.DisposeAsync();
         if (_app is not null)
             await _app.DisposeAsync();
+        if (_pace is not null)
+            await _pace.DisposeAsync();
         await Redis.DisposeAsync();
     }
 
-    private static long Sequence(RedisValue position) =>
-        EntryPosition.TryParse((string?)position ?? "", out var parsed) ? (long)parsed.Low : 0;
+    private async Task AppendAsync(RedisValue[] payloads)
+    {
+        if (Kind == QueueKind.List)
+        {
+            await App.ListRightPushAsync(Queue, payloads);
+            foreach (var _ in payloads)
+                _positions.Add(EntryPosition.OfSequence((ulong)_positions.Count + 1));
+            return;
+        }
+
+        // Pipelined: Redis gives the ids in the order of the calls.
+        var ids = await Task.WhenAll(payloads.Select(payload => App.StreamAddAsync(Queue, "payload", payload)));
+        foreach (var id in ids)
+            _positions.Add(EntryPosition.TryParse((string?)id ?? "", out var position) ? position : throw new FormatException($"No id of an entry: {id}"));
+    }
+
+    private long CountUpTo(RedisValue position)
+    {
+        if (!EntryPosition.TryParse((string?)position ?? "", out var last))
+            return 0;
+        var index = _positions.BinarySearch(last);
+        return index >= 0 ? index + 1 : ~index;
+    }
 
     // The ledger's ids are "m<place>-<number of the recipient>".
     private static long Place(string id) =>

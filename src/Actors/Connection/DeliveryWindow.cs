@@ -24,10 +24,13 @@ internal readonly record struct BarrierOutcome(
     TimeSpan RoundTrip,
     DateTimeOffset OldestTakenAt);
 
-/// <summary>A prefix of the journal that may leave it.</summary>
-/// <param name="UpTo">Up to and including this position.</param>
+/// <summary>A prefix of the journal that may leave it, and entries to dead-letter.</summary>
+/// <param name="UpTo">Up to and including this position; <see cref="EntryPosition.Zero" /> when nothing may leave.</param>
 /// <param name="Entries">How many entries that is.</param>
-/// <param name="Rejected">Those of them that go to the dead-letter stream.</param>
+/// <param name="Rejected">
+/// Entries that go to the dead-letter stream, within the prefix or behind it: at once, not only when
+/// the hold of their neighbours is over, because the mark passes over them before.
+/// </param>
 internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyList<RejectedEntry> Rejected);
 
 /// <summary>
@@ -58,9 +61,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         public EntryPosition LastPosition;
         public long Entries;
         public long Bytes;
+        public TimeSpan BeganAt;
         public TimeSpan ConfirmedAt;
         public bool AnySent;
-        public List<RejectedEntry>? Rejected;
     }
 
     // A ring of the unconfirmed entries; indexes into the flow are absolute, so that barriers and
@@ -69,13 +72,19 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     private long _first;
     private long _end;
     private long _written;
+    private long _writtenBytes;
 
     private readonly Queue<OutstandingBarrier> _barriers = new();
     private long _lastBarrier;
     private int _openEntries;
     private int _openBytes;
 
+    // Ranges confirmed within this time of one another are one: a trickle has a barrier for each entry.
+    private static readonly TimeSpan RangeSpan = TimeSpan.FromMilliseconds(50);
+
     private readonly LinkedList<HeldRange> _held = new();
+    private List<RejectedEntry> _rejected = [];
+    private TimeSpan _provenAliveAt = TimeSpan.MinValue;
 
     /// <summary>Entries released by the writers and not confirmed.</summary>
     public int UnconfirmedEntries => (int)(_end - _first);
@@ -98,8 +107,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <summary>Their payload bytes in Redis.</summary>
     public long HeldBytes { get; private set; }
 
-    /// <summary>Rejected entries that wait for their prefix to be settled.</summary>
-    public int PendingRejections { get; private set; }
+    /// <summary>Rejected entries that <see cref="TakeSettleable" /> has not handed out yet.</summary>
+    public int PendingRejections => _rejected.Count;
 
     /// <summary>Barriers written and not returned.</summary>
     public int OutstandingBarriers => _barriers.Count;
@@ -158,9 +167,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// barrier is outstanding: so a trickle is confirmed at once, and a flood pays one barrier for hundreds.
     /// </summary>
     /// <param name="upTo">Nothing behind this position is written; a barrier closes what is before it. Null: no limit.</param>
+    /// <param name="share">The share of the window that may be written and unconfirmed: a slow link is not filled to the brim.</param>
     /// <param name="now">Monotonic time.</param>
     /// <param name="step">What to write.</param>
-    public bool TryNextWrite(EntryPosition? upTo, TimeSpan now, out WriteStep step)
+    public bool TryNextWrite(EntryPosition? upTo, double share, TimeSpan now, out WriteStep step)
     {
         if (_openEntries >= limits.BarrierEntries || _openBytes >= limits.BarrierBytes)
         {
@@ -171,7 +181,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         var stop = upTo is { } limit ? Math.Min(_end, IndexAfter(limit)) : _end;
         while (_written < stop && At(_written).Length == 0)
             _written++;
-        if (_written < stop)
+        if (_written < stop && HasRoom(share))
         {
             step = NextRun(stop);
             return true;
@@ -210,6 +220,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         }
         while (barrier.Number != number);
 
+        _provenAliveAt = barrier.WrittenAt;
         var takenAt = _first < barrier.UpTo ? At(_first).TakenAt : default;
         var confirmed = Confirm(barrier.UpTo, now);
         AbsorbUnsentFront(now);
@@ -217,32 +228,36 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     }
 
     /// <summary>
-    /// The prefix that may leave the journal now: confirmed, and held for long enough where the grade
-    /// asks for it. Null when there is nothing new.
+    /// What may leave the journal now: confirmed, and held for long enough where the grade asks for
+    /// it. The hold is over only when a barrier that was <em>written</em> after it has returned: our own
+    /// clock does not tell that the server lived on. Null when there is nothing new.
     /// </summary>
-    public Settleable? TakeSettleable(TimeSpan now)
+    public Settleable? TakeSettleable()
     {
-        List<RejectedEntry>? rejected = null;
         long entries = 0;
         while (_held.First is { } node)
         {
             var range = node.Value;
-            if (range.AnySent && grade == ConfirmGrade.Held && now - range.ConfirmedAt < hold)
+            if (range.AnySent && grade == ConfirmGrade.Held && _provenAliveAt < range.ConfirmedAt + hold)
                 break;
             _held.RemoveFirst();
             HeldEntries -= range.Entries;
             HeldBytes -= range.Bytes;
             SettledUpTo = range.LastPosition;
             entries += range.Entries;
-            if (range.Rejected is { } more)
-            {
-                PendingRejections -= more.Count;
-                (rejected ??= []).AddRange(more);
-            }
         }
 
-        return entries == 0 ? null : new Settleable(SettledUpTo, entries, rejected is null ? [] : rejected);
+        if (entries == 0 && _rejected.Count == 0)
+            return null;
+        var rejected = _rejected;
+        _rejected = [];
+        return new Settleable(entries == 0 ? EntryPosition.Zero : SettledUpTo, entries, rejected);
     }
+
+    /// <summary>Whether a hold is over but for the barrier that proves it, and none is on its way.</summary>
+    public bool NeedsProofOfLife(TimeSpan now) =>
+        grade == ConfirmGrade.Held && _barriers.Count == 0
+        && _held.First is { Value: { AnySent: true } range } && now >= range.ConfirmedAt + hold;
 
     /// <summary>
     /// The stream ended: outstanding barriers will never return, and what was written must be written
@@ -265,6 +280,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         _openEntries = 0;
         _openBytes = 0;
         _written = _first;
+        _writtenBytes = 0;
         return underWay;
     }
 
@@ -278,13 +294,14 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         while (_first < _end)
             DropFront();
         _written = _first;
+        _writtenBytes = 0;
         _barriers.Clear();
         _openEntries = 0;
         _openBytes = 0;
         _held.Clear();
         HeldEntries = 0;
         HeldBytes = 0;
-        PendingRejections = 0;
+        _rejected.Clear();
         if (settledUpTo is { } known)
             SettledUpTo = known;
     }
@@ -295,7 +312,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     {
         if (_held.Count > 0 || _first != _end)
             throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
-        _held.AddLast(new HeldRange { LastPosition = upTo, Entries = entries, ConfirmedAt = now, AnySent = true });
+        _held.AddLast(new HeldRange { LastPosition = upTo, Entries = entries, BeganAt = now, ConfirmedAt = now, AnySent = true });
         HeldEntries += entries;
     }
 
@@ -326,6 +343,11 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <summary>The first unconfirmed position, if there is one.</summary>
     public EntryPosition? FirstUnconfirmed => _first < _end ? At(_first).Position : null;
 
+    // At least one barrier's worth, whatever the share.
+    private bool HasRoom(double share) =>
+        _written - _first < Math.Max(limits.BarrierEntries, limits.UnconfirmedEntries * share)
+        && _writtenBytes < Math.Max(limits.BarrierBytes, limits.UnconfirmedBytes * share);
+
     private WriteStep NextRun(long stop)
     {
         ref var head = ref At(_written);
@@ -340,6 +362,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 if (item.Batch != batch || item.Offset != start + length)
                     break;
                 length += item.Length;
+                _writtenBytes += item.Length;
                 _openEntries++;
                 _openBytes += item.Length;
             }
@@ -354,11 +377,19 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     {
         if (upTo <= _first)
             return 0;
-        var range = new HeldRange { ConfirmedAt = now };
+        var range = new HeldRange { BeganAt = now, ConfirmedAt = now };
         var count = 0;
         for (; _first < upTo; count++)
             AddFrontTo(range);
-        _held.AddLast(range);
+        if (_held.Last?.Value is { AnySent: true } last && range.AnySent && now - last.BeganAt < RangeSpan)
+        {
+            // The later time holds for all of them: never too early, and late by an instant.
+            (last.LastPosition, last.ConfirmedAt) = (range.LastPosition, now);
+            last.Entries += range.Entries;
+            last.Bytes += range.Bytes;
+        }
+        else
+            _held.AddLast(range);
         return count;
     }
 
@@ -373,7 +404,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             var range = _held.Last?.Value;
             if (range is null)
             {
-                range = new HeldRange { ConfirmedAt = now };
+                range = new HeldRange { BeganAt = now, ConfirmedAt = now };
                 _held.AddLast(range);
             }
 
@@ -395,13 +426,12 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         HeldBytes += item.PayloadLength;
         if (item.Rejection.Reason != RejectionReason.None)
         {
-            (range.Rejected ??= []).Add(new RejectedEntry(
+            _rejected.Add(new RejectedEntry(
                 item.Position,
                 RejectionReasonNames.WireName(item.Rejection.Reason),
                 item.Rejection.Detail ?? "",
                 item.Rejection.Offset,
                 item.Attempts));
-            PendingRejections++;
         }
 
         DropFront();
@@ -412,6 +442,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         ref var item = ref At(_first);
         UnconfirmedPayloadBytes -= item.PayloadLength;
         UnconfirmedBytes -= item.Length;
+        if (_first < _written)
+            _writtenBytes -= item.Length;
         if (item.LastOfBatch)
             item.Batch.Release();
         item = default;

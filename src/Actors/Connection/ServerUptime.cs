@@ -45,8 +45,11 @@ internal sealed record ServerUptime(TimeSpan StartedAt, long StartedAtUnix, bool
         && after.StartedAt <= oldestHeldAt - Tolerance
         && before.StartedAt <= oldestHeldAt - Tolerance;
 
-    /// <summary>Whether the server that a predecessor's mark speaks of is known to have been restarted since.</summary>
-    public static bool IsKnownRestart(long markedStartUnix, ServerUptime? now) =>
-        markedStartUnix != 0 && now is not null
-        && Math.Abs(now.StartedAtUnix - markedStartUnix) > MarkToleranceMilliseconds;
+    /// <summary>
+    /// Whether a predecessor's mark may still be trusted: the server that it names runs, or it names
+    /// none (then its death cannot be told from its silence, see the decision on taking over).
+    /// </summary>
+    public static bool Upholds(long markedStartUnix, ServerUptime? now) =>
+        markedStartUnix == 0
+        || (now is not null && Math.Abs(now.StartedAtUnix - markedStartUnix) <= MarkToleranceMilliseconds);
 }

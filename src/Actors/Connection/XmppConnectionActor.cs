@@ -129,6 +129,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public int BarriersReturned { get; set; }
 
+        public TimeSpan LastBarrierReturnedAt { get; set; }
+
+        public int ReplyBytes { get; set; }
+
         public TimeSpan LastBarrierWrittenAt { get; set; }
 
         public TimeSpan LastProgressAt { get; set; }
@@ -156,11 +160,13 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private const int WriterFailuresPerSecond = 64;
     private const int OwnIdsRemembered = 200_000;
 
+    // Between two returned barriers.
+    private const int MaxReplyBytes = 256 * 1024;
+
     private readonly BridgeSettings _settings;
     private readonly XmppSettings _xmpp;
     private readonly IComponentDialer _dialer;
     private readonly LeaseDeadline _lease;
-    private readonly IActorRef _publisher;
     private readonly BridgeMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly long _origin;
@@ -176,6 +182,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly Dictionary<EntryPosition, (Rejection Rejection, int Attempts)> _convicted = [];
 
     private ConnectionState _state = ConnectionState.Connecting;
+    private Action<InboundEvent> _onEvent = _ => { };
     private StreamLife _life;
     private int _incarnation;
     private Task<IComponentLink>? _dialing;
@@ -216,7 +223,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         IComponentDialer dialer,
         IStanzaEncoder encoder,
         LeaseDeadline lease,
-        IActorRef publisher,
         BridgeMetrics metrics,
         TimeProvider time)
     {
@@ -226,7 +232,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _xmpp = settings.Xmpp;
         _dialer = dialer;
         _lease = lease;
-        _publisher = publisher;
         _metrics = metrics;
         _time = time;
         _origin = time.GetTimestamp();
@@ -267,7 +272,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <param name="dialer">Opens streams.</param>
     /// <param name="encoder">Shared by the writers; keeps no state.</param>
     /// <param name="lease">Checked before each socket write.</param>
-    /// <param name="publisher">Gets the bounces.</param>
     /// <param name="metrics">Where it counts.</param>
     /// <param name="time">The clock.</param>
     public static Props Props(
@@ -275,10 +279,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         IComponentDialer dialer,
         IStanzaEncoder encoder,
         LeaseDeadline lease,
-        IActorRef publisher,
         BridgeMetrics metrics,
         TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, publisher, metrics, time));
+        Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time));
 
     // Expecting the dialer's answer, which has its own deadline.
     private void Connecting()
@@ -311,7 +314,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private void AwaitingStreamHeader()
     {
         ReceiveAlways();
-        ReceiveFromLink(@event =>
+        ReceiveFromLink();
+        _onEvent = @event =>
         {
             switch (@event)
             {
@@ -327,27 +331,29 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                     OnStreamLevel(@event);
                     break;
             }
-        });
+        };
     }
 
     // Expecting the server's <handshake/> or a stream error (XEP-0114 §3).
     private void AwaitingHandshake()
     {
         ReceiveAlways();
-        ReceiveFromLink(@event =>
+        ReceiveFromLink();
+        _onEvent = @event =>
         {
             if (@event is HandshakeAccepted)
                 OnEstablished();
             else
                 OnStreamLevel(@event);
-        });
+        };
     }
 
     // The stream carries entries. Expecting barriers back, in order, and progress at all times.
     private void Established()
     {
         ReceiveAlways();
-        ReceiveFromLink(OnEventWhileEstablished);
+        ReceiveFromLink();
+        _onEvent = OnEventWhileEstablished;
         Receive<Tick>(_ => OnTick());
         Receive<UptimeUnknown>(message => message.Incarnation == _life.Incarnation, _ =>
         {
@@ -368,8 +374,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Receive<LinkClosed>(message => message.Incarnation == _life.Incarnation, _ => FinishDrain());
         Receive<FromLink>(message =>
         {
-            if (message.Incarnation == _life.Incarnation)
-                Link.Consumed(message.Batch);
+            if (message.Incarnation != _life.Incarnation)
+                return;
+            foreach (var bounced in message.Batch.Events.OfType<StanzaBounced>())
+                OnBounced(bounced);
+            Link.Consumed(message.Batch);
         });
         Receive<StanzaWriterActor.BatchEncoded>(message => message.Batch.Release());
         Receive<Observe>(_ => TellParent());
@@ -431,7 +440,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Receive<LinkClosed>(_ => { });
     }
 
-    private void ReceiveFromLink(Action<InboundEvent> handle)
+    private void ReceiveFromLink()
     {
         Receive<FromLink>(message => message.Incarnation == _life.Incarnation, message =>
         {
@@ -439,9 +448,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             foreach (var @event in message.Batch.Events)
             {
                 // An event may end the life, and the rest of the batch with it.
-                if (!ReferenceEquals(life, _life) || _state == ConnectionState.Draining)
+                if (!ReferenceEquals(life, _life) || _state is ConnectionState.Draining or ConnectionState.Idle)
                     break;
-                handle(@event);
+                // Asked anew each time: a stanza may come in one read with the <handshake/> that changes the behaviour.
+                _onEvent(@event);
             }
 
             life.Link!.Consumed(message.Batch);
@@ -527,8 +537,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                     _settings.Name, _window.HeldEntries);
                 _metrics.Resent(_window.HeldEntries);
                 _window.ForgetAll();
-                // The mark goes back as well: a successor must not trust what this server may have forgotten.
-                _puller!.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
                 StartFlow(_window.SettledUpTo);
             }
         }
@@ -549,9 +557,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.ForgetAll(after);
             if (recovery.Mark is { } mark && mark.Position >= recovery.First)
             {
-                if (ServerUptime.IsKnownRestart(mark.ServerStart, _life.Uptime))
+                if (!IsUpheld(mark))
                 {
-                    _log.Info("Bridge {Bridge} sends what was held again: the server was restarted since", _settings.Name);
+                    _log.Info("Bridge {Bridge} sends what was held again: the server that confirmed it is not known to have lived on", _settings.Name);
                     _metrics.Resent(recovery.Count);
                 }
                 else
@@ -574,6 +582,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _markTold = _window.ConfirmedUpTo;
         StartFlow(after);
     }
+
+    /// <summary>
+    /// Whether the server that a predecessor's mark speaks of is the one we are connected to, and lived
+    /// on. Its start tells; but the nodes of a cluster may have started together, so where several
+    /// endpoints are configured, or the mark names no start, it must be the same endpoint as well.
+    /// </summary>
+    private bool IsUpheld(ConfirmedMark mark) =>
+        ServerUptime.Upholds(mark.ServerStart, _life.Uptime)
+        && (mark.Endpoint == _life.Endpoint.ToString() || (mark.ServerStart != 0 && _xmpp.Endpoints.Length == 1));
 
     private void StartFlow(EntryPosition after)
     {
@@ -644,7 +661,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private void OnBarrierReturned(long number)
     {
-        var full = _window.UnconfirmedEntries >= _control.Entries;
+        var full = _window.UnconfirmedEntries >= _control.Entries
+            || _window.UnconfirmedBytes + _settings.Queue.BatchBytes >= _settings.Window.UnconfirmedBytes * _control.Share;
         var outcome = _window.BarrierReturned(number, Now);
         if (!outcome.Expected)
         {
@@ -653,6 +671,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         }
 
         _life.BarriersReturned++;
+        _life.LastBarrierReturnedAt = Now;
+        _life.ReplyBytes = 0;
         _life.LastProgressAt = Now;
         _lastRoundTrip = outcome.RoundTrip;
         _lastProgressAt = _time.GetUtcNow();
@@ -671,17 +691,21 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _metrics.Confirmed(outcome.ConfirmedEntries, _time.GetUtcNow() - outcome.OldestTakenAt);
             if (_window.ConfirmedUpTo > _furthestConfirmed)
                 _furthestConfirmed = _window.ConfirmedUpTo;
-            _bisection?.Confirmed(_window.ConfirmedUpTo);
-            if (_bisection is { Over: true })
-            {
-                _log.Info("Bridge {Bridge}: the search for what made the server hang up ended without a verdict", _settings.Name);
-                _bisection = null;
-            }
         }
 
+        AdvanceBisection();
         Settle();
         TellWindow();
         TryFinishDrain();
+    }
+
+    private void AdvanceBisection()
+    {
+        _bisection?.Confirmed(_window.ConfirmedUpTo);
+        if (_bisection is not { Over: true })
+            return;
+        _log.Info("Bridge {Bridge}: the search for what made the server hang up ended without a verdict", _settings.Name);
+        _bisection = null;
     }
 
     private void OnIq(StanzaReceived iq)
@@ -696,10 +720,16 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             }
 
             _metrics.Received(InboundKind.Iq);
-            // RFC 6120 §8.2.3: a request must be answered, if only with an error.
-            Link.Output.Write(Encoding.UTF8.GetBytes(
+            // RFC 6120 §8.2.3: a request must be answered, if only with an error. But a flood of requests
+            // must not fill our memory with answers that the server does not read.
+            if (_life.ReplyBytes >= MaxReplyBytes)
+                return;
+            var reply = Encoding.UTF8.GetBytes(
                 $"<iq type='error' id='{Escape(iq.Id)}' from='{Escape(iq.To ?? _xmpp.Domain)}' to='{Escape(iq.From)}'>"
-                + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+                + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+            _life.ReplyBytes += reply.Length;
+            Link.Output.Write(reply);
+            Link.Flush();
         }
         else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
             OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
@@ -745,7 +775,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _metrics.Bounced(bounced.Error.Type, bounced.Error.Condition);
         // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
         _log.Debug("Stanza {Id} bounced: {Type} {Condition}", id, bounced.Error.Type, bounced.Error.Condition);
-        _publisher.Tell(new InboundPublisherActor.Publish([new Bounce(bounced.Kind, id, from, bounced.Error)]));
+        // Through the parent, who knows the publisher that lives now.
+        Context.Parent.Tell(new InboundPublisherActor.Publish([new Bounce(bounced.Kind, id, from, bounced.Error)]));
     }
 
     private static string Escape(string? text) => SecurityElement.Escape(text) ?? "";
@@ -824,6 +855,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         var now = Now;
         EntryPosition? upTo = null;
+        // Also where nothing was confirmed: a suspect that is not sent any more (it expired) must not hold the search up.
+        AdvanceBisection();
         if (_bisection is { Over: false } bisection)
         {
             // Before the first barrier of this life came back, nothing of the group under test is sent.
@@ -836,7 +869,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         var wasIdle = _window.OutstandingBarriers == 0;
         var output = Link.Output;
         long barriers = 0;
-        while (_window.TryNextWrite(upTo, now, out var step))
+        while (_window.TryNextWrite(upTo, _control.Share, now, out var step))
         {
             if (step.Batch is null)
             {
@@ -891,10 +924,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (_window.OldestBarrierAt is { } oldest)
         {
             // A barrier that waits behind a shrinking send queue is late, not lost; but not for ever.
-            if (now - _life.LastProgressAt >= _xmpp.ProgressTimeout || now - oldest >= _xmpp.BarrierTimeout)
+            if (now - _life.LastProgressAt >= _xmpp.ProgressTimeout || now - Later(oldest, _life.LastBarrierReturnedAt) >= _xmpp.BarrierTimeout)
                 EndLife(ReconnectCause.NoProgress, $"no barrier came back for {(now - oldest).TotalSeconds:F1} s");
         }
-        else if (now - _life.LastBarrierWrittenAt >= _xmpp.IdleBarrier)
+        else if (now - _life.LastBarrierWrittenAt >= _xmpp.IdleBarrier || _window.NeedsProofOfLife(now))
             WriteBarrier();
     }
 
@@ -902,26 +935,44 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     {
         // Held entries settle while the stream lives on: a stream that is down proves nothing.
         if (_puller is null || _state != ConnectionState.Established || !_life.Resumed
-            || _window.TakeSettleable(Now) is not { } settleable)
+            || _window.TakeSettleable() is not { } settleable)
             return;
-        if (_convicted.Count > 0)
-            foreach (var rejected in settleable.Rejected)
-                _convicted.Remove(rejected.Position);
-        _puller.Tell(new RedisPullerActor.Settle(new Settlement(settleable.UpTo, settleable.Rejected, Mark())));
+        // A conviction is kept until its entry has left the journal: until then it may be read again.
+        foreach (var position in _convicted.Keys.Where(position => position <= settleable.UpTo).ToArray())
+            _convicted.Remove(position);
+        Tell(new Settlement(settleable.UpTo, settleable.Rejected, MayMark ? Mark() : null));
         TellWindow();
     }
 
     private void TellMark()
     {
-        if (_window.ConfirmedUpTo > _markTold && _puller is { } puller && _flowStarted)
-            puller.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
+        if (_window.ConfirmedUpTo > _markTold && MayMark)
+            Tell(Settlement.Nothing with { Mark = Mark() });
     }
+
+    // A mark says that this server confirmed everything up to it. Before the stream was resumed that is
+    // what an earlier server said; before the uptime is known the mark could not be held against it.
+    private bool MayMark => _flowStarted && _life is { Resumed: true, UptimeSettled: true };
 
     private ConfirmedMark Mark()
     {
         _markTold = _window.ConfirmedUpTo;
         return new ConfirmedMark(_markTold, _life.Endpoint.ToString(), _life.Uptime?.StartedAtUnix ?? 0, default);
     }
+
+    /// <summary>
+    /// Takes the mark back to what is settled: the server that confirmed the rest may have forgotten
+    /// it, and a successor must not continue its hold.
+    /// </summary>
+    private void TakeMarkBack()
+    {
+        if (!_flowStarted || _markTold <= _window.SettledUpTo)
+            return;
+        _markTold = _window.SettledUpTo;
+        Tell(Settlement.Nothing with { Mark = new ConfirmedMark(_markTold, _life.Endpoint.ToString(), 0, default) });
+    }
+
+    private void Tell(Settlement settlement) => _puller?.Tell(new RedisPullerActor.Settle(settlement));
 
     private void TellWindow()
     {
@@ -966,6 +1017,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         // The stream whose end is the verdict belongs to the search as well.
         var searched = IsBisecting && _bisection!.IsPatient(Now);
+        // When we let go ourselves for the lease's sake, the server has no part in it.
+        if (!_lastEndProvedLife && cause != ReconnectCause.LeaseLost)
+            TakeMarkBack();
         if (lived is not null)
             LearnFromEnd(cause, words, lived.Value);
         if (_draining && (cause == ReconnectCause.LeaseLost || _drainExpired))
@@ -983,7 +1037,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                 _settings.Name, Bisection.Patience, _bisection!.Suspects);
         }
 
-        var delay = _reconnect.Next(cause, lived, bisecting, Now, Random.Shared.NextDouble());
+        // An endpoint that lets us in and brings no barrier back is none to stay with.
+        var useful = bisecting || life.BarriersReturned > 0 ? lived : null;
+        var delay = _reconnect.Next(cause, useful, bisecting, Now, Random.Shared.NextDouble());
         LogEnd(cause, words, delay);
         SetState(ConnectionState.WaitingToReconnect);
         // A fresh life: whatever still comes from the old one is recognised by its number.
@@ -1076,8 +1132,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         // The mark lets the next owner continue the hold; it is not sat out here.
         Settle();
-        if (_puller is { } puller && _flowStarted)
-            puller.Tell(new RedisPullerActor.Settle(Settlement.Nothing with { Mark = Mark() }));
+        if (MayMark)
+            Tell(Settlement.Nothing with { Mark = Mark() });
         Timers.Cancel(nameof(Tick));
         SetState(ConnectionState.Draining);
         Become(Closing);
@@ -1129,6 +1185,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _metrics.BytesReceived(read - life.CountedBytesRead);
         (life.CountedBytesSent, life.CountedBytesRead) = (sent, read);
     }
+
+    private static TimeSpan Later(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static ReconnectCause CauseOf(StreamError error) => error.Class switch
     {

@@ -19,6 +19,12 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     /// <param name="Bounces">In the order of their arrival.</param>
     public sealed record Publish(IReadOnlyList<Bounce> Bounces);
 
+    /// <summary>Publish what is buffered, then say <see cref="Flushed" /> to the sender. For the end of a drain.</summary>
+    public sealed record Flush;
+
+    /// <summary>To the sender of <see cref="Flush" />: nothing is buffered, or Redis does not take it now.</summary>
+    public sealed record Flushed;
+
     private sealed record Published(int Count);
 
     private sealed record PublishFailed(Exception Cause);
@@ -39,6 +45,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     private bool _callUnderWay;
     private bool _failing;
     private bool _dropping;
+    private IActorRef? _flushRequester;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public InboundPublisherActor(OutcomeSettings settings, Func<IOutcomeStream> openStream, BridgeMetrics metrics)
@@ -74,6 +81,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
                 _log.Info("Outcomes can be published again");
             (_failing, _dropping) = (false, false);
             Send();
+            AnswerFlush();
         });
         Receive<PublishFailed>(message =>
         {
@@ -83,9 +91,23 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
             if (!_failing)
                 _log.Warning("Outcomes cannot be published and are kept, up to {Limit}: {Cause}", _settings.Buffer, message.Cause.Message);
             _failing = true;
+            AnswerFlush();
             Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, RetryAfter);
         });
         Receive<TryAgain>(_ => Send());
+        Receive<Flush>(_ =>
+        {
+            _flushRequester = Sender;
+            AnswerFlush();
+        });
+    }
+
+    private void AnswerFlush()
+    {
+        if (_flushRequester is not { } requester || (!_failing && (_callUnderWay || _buffer.Count > 0)))
+            return;
+        _flushRequester = null;
+        requester.Tell(new Flushed());
     }
 
     private void Keep(Bounce bounce)

@@ -67,7 +67,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
 
     private sealed record Taken(int Life, long Ticket, TakeLimits Reserved, TakenEntries Result, Settlement Settlement);
 
-    private sealed record JournalRead(int Life, int Flow, TakenEntries Result);
+    private sealed record JournalRead(int Life, int Flow, EntryPosition JournalLast, TakenEntries Result);
 
     private sealed record Settled(int Life, Settlement Settlement, SettleResult Result);
 
@@ -150,10 +150,6 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     private bool NothingUnderWay => _lastTicket == _releasedTicket && !_waiting;
 
     private bool CursorAtEnd => _cursor >= _journalLast;
-
-    private long OutstandingEntries => _handedEntries - _doneEntries + _reservedEntries;
-
-    private long OutstandingBytes => _handedBytes - _doneBytes + _reservedBytes;
 
     /// <summary>A puller for one generation of the bridge.</summary>
     /// <param name="settings">The Redis side.</param>
@@ -289,8 +285,18 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         // After a new flow began at an earlier position, entries taken meanwhile are read from the
         // journal in their turn. Such a read may run behind this take and be answered before it: then
         // some of these entries have been handed over already.
-        if (wasAtEnd && _writers is not null)
+        // The same for what the window, smaller by now, has no room for.
+        if (wasAtEnd && _writers is not null && HasRoomFor(result.Entries))
             HandOverBehindCursor(result.Entries);
+    }
+
+    private bool HasRoomFor(IReadOnlyList<QueueEntry> entries)
+    {
+        var (outstanding, bytes) = (_handedEntries - _doneEntries, _handedBytes - _doneBytes);
+        for (var i = 0; i < entries.Count - 1; i++)
+            bytes += entries[i].Payload.Length;
+        // The last one may exceed the window's bytes, as the last one of a take may.
+        return outstanding == 0 || (outstanding + entries.Count <= _limitEntries && bytes < _limitBytes);
     }
 
     private void HandOverBehindCursor(IReadOnlyList<QueueEntry> entries)
@@ -309,7 +315,8 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         _failuresInRow = 0;
         CountOversize(message.Result.Oversize);
         if (message.Result.Entries.Count == 0)
-            _cursor = _journalLast;
+            // Only up to where the journal ended when it was asked: takes may have made it longer since.
+            _cursor = message.JournalLast;
         else
             HandOver(message.Result.Entries);
         Pump();
@@ -402,12 +409,13 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
 
     private void ReadOn()
     {
-        // What takes under way bring is behind the journal's end and is read in its turn.
-        if (_readInFlight || !MayAsk(out var limits))
+        // What takes under way bring is behind the journal's end and is read in its turn: their
+        // reservations take no room from this read.
+        if (_readInFlight || !MayAsk(0, 0, out var limits))
             return;
         _readInFlight = true;
-        var flow = _flow;
-        Call(_queue.ReadJournalAsync(_session!, _cursor, limits), (life, result) => new JournalRead(life, flow, result));
+        var (flow, journalLast) = (_flow, _journalLast);
+        Call(_queue.ReadJournalAsync(_session!, _cursor, limits), (life, result) => new JournalRead(life, flow, journalLast, result));
     }
 
     private void TakeMore()
@@ -416,7 +424,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             return;
         if (!_queueMayHaveMore)
         {
-            if (NothingUnderWay && MayAsk(out var limits))
+            if (NothingUnderWay && MayAsk(_reservedEntries, _reservedBytes, out var limits))
             {
                 _waiting = true;
                 Ask(_queue.WaitAndTakeAsync(_session!, limits), limits, Settlement.Nothing);
@@ -425,7 +433,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             return;
         }
 
-        while (_lastTicket - _releasedTicket < _settings.TakesInFlight && MayAsk(out var limits))
+        while (_lastTicket - _releasedTicket < _settings.TakesInFlight && MayAsk(_reservedEntries, _reservedBytes, out var limits))
         {
             var settlement = NextSettlement();
             Ask(_queue.TakeAsync(_session!, limits, settlement), limits, settlement);
@@ -440,16 +448,17 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         Call(call, (life, result) => new Taken(life, ticket, limits, result, settlement));
     }
 
-    private bool MayAsk(out TakeLimits limits)
+    private bool MayAsk(int reservedEntries, long reservedBytes, out TakeLimits limits)
     {
-        var entries = (int)Math.Min(_settings.BatchEntries, _limitEntries - OutstandingEntries);
-        var bytes = (int)Math.Min(_settings.BatchBytes, _limitBytes - OutstandingBytes);
+        var outstanding = _handedEntries - _doneEntries + reservedEntries;
+        var entries = (int)Math.Min(_settings.BatchEntries, _limitEntries - outstanding);
+        var bytes = (int)Math.Min(_settings.BatchBytes, _limitBytes - (_handedBytes - _doneBytes + reservedBytes));
         limits = new TakeLimits(entries, bytes);
         if (entries < 1 || bytes < 1)
             return false;
         // A window that opens by a few entries at a time would turn batches into single messages.
         var worthwhile = Math.Min(_settings.BatchEntries, _limitEntries) / 4;
-        return entries >= worthwhile || OutstandingEntries == 0;
+        return entries >= worthwhile || outstanding == 0;
     }
 
     private void SettleAlone()
@@ -560,7 +569,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     }
 
     private static bool IsNothing(Settlement settlement) =>
-        settlement.UpTo == EntryPosition.Zero && settlement.Mark is null;
+        settlement.UpTo == EntryPosition.Zero && settlement.Rejected.Count == 0 && settlement.Mark is null;
 
     private static Settlement Merge(Settlement earlier, Settlement later) => new(
         later.UpTo > earlier.UpTo ? later.UpTo : earlier.UpTo,

@@ -19,7 +19,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
 
     public BridgeHost(HostConfiguration configuration)
     {
-        drainDeadline = configuration.Bridges.Max(bridge => bridge.DrainTimeout + bridge.Xmpp.CloseTimeout) + AfterDrain;
+        drainDeadline = configuration.Bridges.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings
         {
             ApplicationName = "bridge",

@@ -112,24 +112,59 @@ public sealed class DeliveryWindowTests
         var window = Accepting();
         window.Append(Batch(0, 10, 10), At(0));
         Writes(window);
-        Assert.Null(window.TakeSettleable(At(1)));
+        Assert.Null(window.TakeSettleable());
         window.BarrierReturned(1, At(1));
 
-        Assert.Equal(P(2), window.TakeSettleable(At(1))!.UpTo);
+        Assert.Equal(P(2), window.TakeSettleable()!.UpTo);
         Assert.Equal(0, window.HeldEntries);
     }
 
     [Fact]
-    public void Grade_held_settles_only_after_the_hold()
+    public void Grade_held_settles_only_when_a_barrier_written_after_the_hold_returned()
     {
         var window = Holding();
         window.Append(Batch(0, 10, 10), At(0));
         Writes(window);
         window.BarrierReturned(1, At(100));
+        var early = window.NextBarrier(At(2_099)).Barrier;
+        var late = window.NextBarrier(At(2_100)).Barrier;
 
-        Assert.Null(window.TakeSettleable(At(2_099)));
+        window.BarrierReturned(early, At(9_000));
+        Assert.Null(window.TakeSettleable());
         Assert.Equal(2, window.HeldEntries);
-        Assert.Equal(P(2), window.TakeSettleable(At(2_100))!.UpTo);
+        window.BarrierReturned(late, At(9_001));
+        Assert.Equal(P(2), window.TakeSettleable()!.UpTo);
+    }
+
+    [Fact]
+    public void A_hold_that_is_over_asks_for_a_barrier_to_prove_it_once()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(100));
+
+        Assert.False(window.NeedsProofOfLife(At(2_099)));
+        Assert.True(window.NeedsProofOfLife(At(2_100)));
+        window.NextBarrier(At(2_100));
+        Assert.False(window.NeedsProofOfLife(At(2_101)));
+    }
+
+    [Fact]
+    public void Entries_confirmed_within_an_instant_are_held_together_by_the_later_time()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(0));
+        window.Append(Batch(1, 10), At(10));
+        Writes(window);
+        window.BarrierReturned(2, At(40));
+
+        Prove(window, At(2_039));
+        Assert.Null(window.TakeSettleable());
+        Prove(window, At(2_040));
+        Assert.Equal(P(2), window.TakeSettleable()!.UpTo);
     }
 
     [Fact]
@@ -140,7 +175,7 @@ public sealed class DeliveryWindowTests
         Assert.Equal(["1..3", "b1"], Writes(window));
         window.BarrierReturned(1, At(1));
 
-        var settleable = window.TakeSettleable(At(1))!;
+        var settleable = window.TakeSettleable()!;
 
         Assert.Equal(3, settleable.Entries);
         var rejected = Assert.Single(settleable.Rejected);
@@ -156,19 +191,38 @@ public sealed class DeliveryWindowTests
         window.Append(Batch(0, -1, -1), At(0));
 
         Assert.Empty(Writes(window));
-        Assert.Equal(P(2), window.TakeSettleable(At(0))!.UpTo);
+        Assert.Equal(P(2), window.TakeSettleable()!.UpTo);
     }
 
     [Fact]
-    public void Rejected_entries_behind_held_ones_wait_for_them()
+    public void Rejected_entries_behind_held_ones_are_told_at_once_and_leave_with_them()
     {
         var window = Holding();
         window.Append(Batch(0, 10, -1), At(0));
         Writes(window);
         window.BarrierReturned(1, At(0));
 
-        Assert.Null(window.TakeSettleable(At(1_999)));
-        Assert.Equal(P(2), window.TakeSettleable(At(2_000))!.UpTo);
+        // The mark passes over them: a successor would not know that they were to be dead-lettered.
+        var told = window.TakeSettleable()!;
+        Assert.Equal((EntryPosition.Zero, 0L), (told.UpTo, told.Entries));
+        Assert.Equal(P(2), Assert.Single(told.Rejected).Position);
+        Prove(window, At(2_000));
+        var settleable = window.TakeSettleable()!;
+        Assert.Equal(P(2), settleable.UpTo);
+        Assert.Empty(settleable.Rejected);
+    }
+
+    [Fact]
+    public void A_share_of_the_window_bounds_what_is_written_and_unconfirmed()
+    {
+        var window = new DeliveryWindow(Limits with { UnconfirmedEntries = 20 }, ConfirmGrade.Accepted, TimeSpan.Zero);
+        window.Append(Batch(0, [.. Enumerable.Repeat(10, 20)]), At(0));
+
+        Assert.Equal(["1..5", "b1", "6..10", "b2"], Writes(window, share: 0.5));
+        window.BarrierReturned(1, At(1));
+        Assert.Equal(["11..15", "b3"], Writes(window, share: 0.5));
+        window.StreamLost();
+        Assert.Equal(["6..10", "b4"], Writes(window, share: 0.01));
     }
 
     [Fact]
@@ -220,7 +274,7 @@ public sealed class DeliveryWindowTests
         Assert.True(window.Reject(P(2), new Rejection(RejectionReason.Convicted, -1, "policy-violation"), At(1)));
         Assert.Equal(["1..1", "3..3", "b2"], Writes(window));
         window.BarrierReturned(2, At(2));
-        var rejected = Assert.Single(window.TakeSettleable(At(2))!.Rejected);
+        var rejected = Assert.Single(window.TakeSettleable()!.Rejected);
         Assert.Equal((P(2), 1), (rejected.Position, rejected.Attempts));
     }
 
@@ -235,7 +289,7 @@ public sealed class DeliveryWindowTests
 
         Assert.True(window.Reject(P(1), new Rejection(RejectionReason.Convicted, -1, "hung up"), At(1), attempts: 5));
 
-        Assert.Equal(5, Assert.Single(window.TakeSettleable(At(2))!.Rejected).Attempts);
+        Assert.Equal(5, Assert.Single(window.TakeSettleable()!.Rejected).Attempts);
     }
 
     [Fact]
@@ -247,8 +301,10 @@ public sealed class DeliveryWindowTests
         window.Append(Batch(9, 10), At(0));
 
         Assert.Equal(P(9), window.ConfirmedUpTo);
-        Assert.Null(window.TakeSettleable(At(1_999)));
-        Assert.Equal(P(9), window.TakeSettleable(At(2_000))!.UpTo);
+        Prove(window, At(1_999));
+        Assert.Null(window.TakeSettleable());
+        Prove(window, At(2_000));
+        Assert.Equal(P(9), window.TakeSettleable()!.UpTo);
     }
 
     [Fact]
@@ -270,7 +326,8 @@ public sealed class DeliveryWindowTests
         window.BarrierReturned(1, At(0));
 
         Assert.True(window.HeldIsFull);
-        window.TakeSettleable(At(2_000));
+        Prove(window, At(2_000));
+        window.TakeSettleable();
         Assert.False(window.HeldIsFull);
     }
 
@@ -304,7 +361,7 @@ public sealed class DeliveryWindowTests
                     appended += (ulong)lengths.Length;
                     break;
                 case < 6:
-                    while (window.TryNextWrite(null, now, out var write))
+                    while (window.TryNextWrite(null, 1, now, out var write))
                     {
                         if (write.Batch is null)
                             stream.Add((written, write.Barrier));
@@ -326,12 +383,15 @@ public sealed class DeliveryWindowTests
                     written = 0;
                     break;
                 default:
-                    if (window.TakeSettleable(now) is { } settleable)
+                    if (window.NeedsProofOfLife(now))
+                        stream.Add((written, window.NextBarrier(now).Barrier));
+                    if (window.TakeSettleable() is { } settleable)
                     {
-                        Assert.Equal(settleable.UpTo.Low - settled, (ulong)settleable.Entries);
+                        if (settleable.Entries > 0)
+                            Assert.Equal(settleable.UpTo.Low - settled, (ulong)settleable.Entries);
                         for (var p = settled + 1; p <= settleable.UpTo.Low; p++)
                             Assert.True(p <= confirmedByServer || rejectedPositions.Contains(P(p)), $"{p} was settled unconfirmed; seed {seed}");
-                        settled = settleable.UpTo.Low;
+                        settled = Math.Max(settled, settleable.UpTo.Low);
                         foreach (var rejected in settleable.Rejected)
                             Assert.True(seenRejected.Add(rejected.Position));
                     }
@@ -341,8 +401,12 @@ public sealed class DeliveryWindowTests
         }
 
         Assert.True(settled > 1_000, $"too little happened; seed {seed}");
-        Assert.Equal(rejectedPositions.Where(p => p.Low <= settled).Count(), seenRejected.Count);
+        Assert.DoesNotContain(rejectedPositions, p => p.Low <= settled && !seenRejected.Contains(p));
     }
+
+    /// <summary>A barrier that is written and returns at this time.</summary>
+    private static void Prove(DeliveryWindow window, TimeSpan at) =>
+        Assert.True(window.BarrierReturned(window.NextBarrier(at).Barrier, at).Expected);
 
     private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero);
 
@@ -377,10 +441,10 @@ public sealed class DeliveryWindowTests
         return last;
     }
 
-    private static List<string> Writes(DeliveryWindow window, EntryPosition? upTo = null)
+    private static List<string> Writes(DeliveryWindow window, EntryPosition? upTo = null, double share = 1, TimeSpan now = default)
     {
         var writes = new List<string>();
-        while (window.TryNextWrite(upTo, TimeSpan.Zero, out var step))
+        while (window.TryNextWrite(upTo, share, now, out var step))
         {
             if (step.Batch is null)
             {

@@ -46,12 +46,13 @@ public sealed class ServerUptimeTests
     // Unix milliseconds.
     public static TheoryData<string, long, long?, bool> Marks { get; } = new()
     {
-        { "the same start", 1_000_000, 1_000_000, false },
-        { "three seconds apart are two clocks' difference", 1_000_000, 1_003_000, false },
-        { "more is a restart", 1_000_000, 1_003_001, true },
-        { "an earlier start is another server", 1_000_000, 996_999, true },
-        { "a mark without a start contradicts nothing", 0, 1_000_000, false },
-        { "a server that does not tell contradicts nothing", 1_000_000, null, false },
+        { "the same start", 1_000_000, 1_000_000, true },
+        { "three seconds apart are two clocks' difference", 1_000_000, 1_003_000, true },
+        { "more is a restart", 1_000_000, 1_003_001, false },
+        { "an earlier start is another server", 1_000_000, 996_999, false },
+        { "a mark without a start cannot be held against a server", 0, 1_000_000, true },
+        { "a mark without a start, and a server that does not tell", 0, null, true },
+        { "a server that told its start before and does not now", 1_000_000, null, false },
     };
 
     [Theory]
@@ -77,12 +78,12 @@ public sealed class ServerUptimeTests
 
     [Theory]
     [MemberData(nameof(Marks))]
-    public void A_mark_is_contradicted_only_by_another_start(string name, long marked, long? now, bool restarted)
+    public void A_mark_that_names_a_start_is_upheld_only_by_the_same_start(string name, long marked, long? now, bool upheld)
     {
         _ = name;
         Assert.Equal(
-            restarted,
-            ServerUptime.IsKnownRestart(marked, now is { } start ? new ServerUptime(TimeSpan.Zero, start, true) : null));
+            upheld,
+            ServerUptime.Upholds(marked, now is { } start ? new ServerUptime(TimeSpan.Zero, start, true) : null));
     }
 
     private static ServerUptime? Told(double seconds, bool single) =>

@@ -22,14 +22,14 @@ public abstract class XmppConnectionActorSpec : ActorSpec
     {
         Parent = CreateTestProbe();
         Puller = CreateTestProbe();
-        Publisher = CreateTestProbe();
         Lease = new LeaseDeadline(Time);
         Lease.Extend(Time.GetTimestamp(), TimeSpan.FromDays(1));
     }
 
     protected TestProbe Puller { get; }
 
-    protected TestProbe Publisher { get; }
+    /// <summary>Bounces go to the publisher through the parent.</summary>
+    protected TestProbe Publisher => Parent;
 
     protected IActorRef Connection { get; private set; } = ActorRefs.Nobody;
 
@@ -52,7 +52,7 @@ public abstract class XmppConnectionActorSpec : ActorSpec
         if (!askUptime)
             settings = settings with { Confirm = settings.Confirm with { TrustUptime = UptimeTrust.Never } };
         Connection = ChildOf(Parent, XmppConnectionActor.Props(
-            settings, Dialer, new ScriptedEncoder(), Lease, Publisher.Ref, new BridgeMetrics(Bridge), Time));
+            settings, Dialer, new ScriptedEncoder(), Lease, new BridgeMetrics(Bridge), Time));
     }
 
     /// <summary>The server accepts the pending dial and the handshake. The first barrier is written and still out.</summary>

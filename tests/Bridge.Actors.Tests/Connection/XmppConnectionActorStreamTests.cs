@@ -364,4 +364,48 @@ public sealed class XmppConnectionActorStreamTests : XmppConnectionActorSpec
         Pass(atMost - atLeast + 20);
         Assert.Equal(dials + 1, Dialer.Dials.Count);
     }
+
+    [Fact]
+    public void A_stanza_in_one_read_with_the_handshake_is_no_violation()
+    {
+        Start(Settings());
+        var link = Dialer.Last.Accept();
+        link.Say(new StreamOpened(new StreamHeader("s1", null, null)));
+        link.Say(
+            new HandshakeAccepted(),
+            new StanzaReceived(StanzaKind.Message, "m", "ada@example.test", "bridge.example.test", "chat", "body", null, default));
+
+        Assert.False(link.WasReset);
+        Assert.Equal(ConnectionState.Established, Drain<XmppConnectionActor.Observed>(Parent)[^1].State);
+        Assert.Equal(1, Metrics["inbound.stanzas:message"]);
+    }
+
+    [Fact]
+    public void A_flood_of_requests_is_answered_only_up_to_a_bound_until_a_barrier_returns()
+    {
+        Start(Settings());
+        var link = Establish();
+        var id = new string('i', 1_000);
+        var request = new StanzaReceived(StanzaKind.Iq, id, "ada@example.test", "bridge.example.test", "get", "x", "urn:x", default);
+        for (var i = 0; i < 1_000; i++)
+            link.Say(request);
+        Assert.InRange(link.BytesWritten, 200_000, 300_000);
+        link.ReturnBarrier(1);
+        link.Say(request);
+
+        Assert.InRange(link.BytesWritten, 200_000, 310_000);
+        Assert.False(link.WasReset);
+    }
+
+    [Fact]
+    public void An_endpoint_that_lets_us_in_but_brings_no_barrier_back_is_not_stayed_with()
+    {
+        var settings = Settings();
+        Start(settings with { Xmpp = settings.Xmpp with { Endpoints = [new("127.0.0.1", 5347), new("127.0.0.1", 5348)] } });
+        Establish();
+        Link.End(SocketEnd.RemoteClosed);
+        Assert.True(PassUntil(() => Dialer.Dials.Count > 1, TimeSpan.FromSeconds(15)));
+
+        Assert.Equal(5348, Dialer.Dials[1].Endpoint.Port);
+    }
 }

@@ -4,7 +4,7 @@ namespace Bridge.Actors.Tests.Queue;
 
 public class LeaseDeadlineTests
 {
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _clock = new();
 
     [Fact]
     public void A_new_one_may_not_write() => Assert.False(new LeaseDeadline(_clock).MayWriteNow());
@@ -44,17 +44,5 @@ public class LeaseDeadlineTests
         Assert.False(deadline.MayWriteNow());
         deadline.Extend(_clock.GetTimestamp(), TimeSpan.FromSeconds(4));
         Assert.True(deadline.MayWriteNow());
-    }
-
-    private sealed class ManualClock : TimeProvider
-    {
-        // Below zero, because a timestamp has no defined origin.
-        private long _now = -TimeSpan.TicksPerMinute;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _now;
-
-        public void Advance(TimeSpan by) => _now += by.Ticks;
     }
 }

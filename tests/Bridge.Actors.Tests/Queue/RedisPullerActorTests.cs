@@ -389,9 +389,9 @@ public sealed class RedisPullerActorTests : ActorSpec
         Begin();
         Drain<object>(_parent);
         _queue.Only.Fail(fault);
-        Pass(first);
+        ExpectRecoverAfter(first);
         _queue.Only.Fail(fault);
-        Pass(second);
+        ExpectRecoverAfter(second);
         Assert.StartsWith(fault.ToString(), Assert.Single(Drain<RedisPullerActor.QueueObserved>(_parent)).Fault, StringComparison.Ordinal);
         Assert.Single(Logged(QueueFaultPolicy.NeedsOperator(fault) ? LogLevel.ErrorLevel : LogLevel.WarningLevel));
 
@@ -778,7 +778,7 @@ public sealed class RedisPullerActorTests : ActorSpec
             Assert.DoesNotContain(_queue.Pending, call => call.Kind == QueueCallKind.Recover);
         }
 
-        Pass(Math.Min(milliseconds, 10));
+        Pass(TimeSpan.FromMilliseconds(Math.Min(milliseconds, 10)) + StepScheduler.Soonest);
         Assert.Contains(_queue.Pending, call => call.Kind == QueueCallKind.Recover);
     }
 

@@ -11,6 +11,9 @@ internal sealed class ScriptedLease : IQueueLease
 
     public List<PendingCall<LeaseGrant, Nothing>> Releases { get; } = [];
 
+    /// <summary>The next renewal throws instead of being under way: a mistake in the lease's code.</summary>
+    public bool IsBroken { get; set; }
+
     public bool Disposed { get; private set; }
 
     public static LeaseGrant Grant(long epoch = 1) => new("token-" + epoch, epoch);
@@ -23,6 +26,8 @@ internal sealed class ScriptedLease : IQueueLease
 
     public Task<bool> RenewAsync(LeaseGrant grant)
     {
+        if (IsBroken)
+            throw new InvalidOperationException("a broken lease");
         Renewals.Add(new(grant));
         return Renewals[^1].Task;
     }

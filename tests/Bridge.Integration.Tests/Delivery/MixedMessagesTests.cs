@@ -7,13 +7,13 @@ namespace Bridge.Integration.Tests.Delivery;
 public sealed class MixedMessagesTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
 {
     [Theory]
-    [InlineData("prosody", ConfirmGrade.Held)]
-    [InlineData("ejabberd", ConfirmGrade.Held)]
-    [InlineData("prosody", ConfirmGrade.Accepted)]
-    [InlineData("ejabberd", ConfirmGrade.Accepted)]
-    public async Task Twenty_thousand_arrive_complete_once_and_in_order(string name, ConfirmGrade grade)
+    [InlineData("prosody", ConfirmGrade.Held, QueueKind.List)]
+    [InlineData("ejabberd", ConfirmGrade.Held, QueueKind.Stream)]
+    [InlineData("prosody", ConfirmGrade.Accepted, QueueKind.Stream)]
+    [InlineData("ejabberd", ConfirmGrade.Accepted, QueueKind.List)]
+    public async Task Twenty_thousand_arrive_complete_once_and_in_order(string name, ConfirmGrade grade, QueueKind kind)
     {
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), kind: kind);
         await trial.PushAsync(10_000, withLarge: true);
         await using var bridge = new InProcessBridge(trial.Settings(grade));
         await trial.PushAsync(10_000, withLarge: true);
