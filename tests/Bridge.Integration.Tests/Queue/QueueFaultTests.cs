@@ -331,7 +331,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
     [InlineData(QueueKind.Stream)]
     public async Task A_new_master_behind_the_same_name_is_found(QueueKind kind)
     {
-        await using var former = await RedisServer.StartAsync();
+        await using var former = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--repl-diskless-sync-delay", "0"] });
         await using var proxy = new FaultProxy(former.Port);
         await using var queue = await QueueUnderTest.StartAsync(
             kind, former, settings => settings with { Redis = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{proxy.Port}") });
@@ -339,7 +339,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         Assert.Single((await queue.Queue.WaitAndTakeAsync(queue.Session, new TakeLimits(1, 1 << 20))).Entries);
         await using var next = await RedisServer.StartAsync(new RedisOptions
         {
-            Arguments = ["--replicaof", "127.0.0.1", former.Port.ToString(CultureInfo.InvariantCulture), "--repl-diskless-sync-delay", "0"],
+            Arguments = ["--replicaof", "127.0.0.1", former.Port.ToString(CultureInfo.InvariantCulture)],
         });
         await using var admin = await ConnectionMultiplexer.ConnectAsync(next.ConnectionString + ",allowAdmin=true");
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
