@@ -495,15 +495,13 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     {
         _settling = null;
         _metrics.Settled(result.Removed);
-        if (result.DeadLettered > 0)
+        // Of a settlement that was said again, the first ones may have been dead-lettered, and counted, before.
+        foreach (var rejected in settlement.Rejected.Skip(settlement.Rejected.Count - (int)result.DeadLettered))
         {
-            foreach (var rejected in settlement.Rejected)
-            {
-                _metrics.DeadLettered(rejected.Reason);
-                _log.Warning(
-                    "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
-                    rejected.Position, _settings.Keys.Queue, rejected.Reason, rejected.Offset, rejected.Detail);
-            }
+            _metrics.DeadLettered(rejected.Reason);
+            _log.Warning(
+                "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
+                rejected.Position, _settings.Keys.Queue, rejected.Reason, rejected.Offset, rejected.Detail);
         }
 
         if (result.DeadTrimmed > 0)
