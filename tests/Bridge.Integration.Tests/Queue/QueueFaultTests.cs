@@ -390,7 +390,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
     public async Task A_recovery_whose_answer_was_lost_neither_breaks_the_history_nor_mends_it(QueueKind kind, bool forgot)
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var queue = await QueueUnderTest.StartAsync(kind, redis, settings => settings with { CallTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis, settings => settings with { CallTimeout = TimeSpan.FromSeconds(1) });
         await queue.PushAsync(5);
         await queue.TakeAsync();
         // What a failover that lost the last session would leave.

@@ -66,7 +66,7 @@ public sealed class RedisLeaseTests(RedisFixture fixture) : IClassFixture<RedisF
     public async Task An_attempt_whose_answer_was_lost_locks_nobody_out(bool queueLease)
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var queue = await QueueUnderTest.ConnectAsync(QueueKind.List, redis, settings => settings with { CallTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var queue = await QueueUnderTest.ConnectAsync(QueueKind.List, redis, settings => settings with { CallTimeout = TimeSpan.FromSeconds(1) });
         var domain = QueueKeys.DomainLease("component.example." + queue.Keys.Queue);
         // Connected, so that the attempt reaches the socket.
         await queue.Lease.ReleaseAsync(new LeaseGrant("none", 0));
