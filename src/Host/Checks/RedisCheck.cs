@@ -42,6 +42,16 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         return lease;
     }
 
+    /// <summary>What is to be said at the start of `run`: version, eviction, persistence, and the groups of a stream.</summary>
+    public async Task RunAtStartAsync()
+    {
+        await using var link = new RedisLink(bridge.Queue.Redis + ",allowAdmin=true", "bridge-check", bridge.Queue.CallTimeout);
+        await Guarded("INFO", () => CheckServerAsync(link));
+        await Guarded("save", () => CheckPersistenceAsync(link));
+        if (bridge.Queue.Kind == QueueKind.Stream)
+            await Guarded("XINFO", () => CheckGroupsAsync(link));
+    }
+
     private async Task Guarded(string what, Func<Task> check)
     {
         try

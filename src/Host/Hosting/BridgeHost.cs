@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Akka.Actor;
 using Akka.Hosting;
+using Bridge.Host.Checks;
 using Bridge.Host.Configuration;
 using Bridge.Telemetry;
 
@@ -55,6 +56,9 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         foreach (var bridge in configuration.Bridges)
             LogStarting(bridge.Name, bridge.Queue.Kind, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
         await host.StartAsync();
+        // Beside the work, not before it: what is said here changes nothing.
+        foreach (var bridge in configuration.Bridges)
+            _ = WarnOfRedisAsync(bridge);
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = host.Services.GetRequiredService<IHostApplicationLifetime>()
             .ApplicationStopping.Register(stopping.SetResult);
@@ -82,6 +86,25 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>Says at the start, in plain words, what of this Redis may lose messages or will not work.</summary>
+    private async Task WarnOfRedisAsync(Bridge.Settings.BridgeSettings bridge)
+    {
+        await using var facts = new StringWriter();
+        try
+        {
+            await new RedisCheck(bridge, new CheckReport(facts)).RunAtStartAsync();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // A Redis that is away is told of by the bridge itself.
+            LogRedisUnchecked(bridge.Name, exception.Message);
+        }
+
+        foreach (var fact in facts.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            if (!fact.StartsWith("ok", StringComparison.Ordinal))
+                LogRedisFact(bridge.Name, fact[5..].Trim());
+    }
+
     private async Task DrainAsync()
     {
         var bridges = await host.Services.GetRequiredService<ActorRegistry>().GetAsync<BridgesActor>();
@@ -101,6 +124,12 @@ internal sealed partial class BridgeHost : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Information, "{Signal}: draining, at most {Deadline}; a second signal ends it at once")]
     private partial void LogSignal(PosixSignal signal, TimeSpan deadline);
+
+    [LoggerMessage(LogLevel.Warning, "Bridge {Bridge}: {Fact}")]
+    private partial void LogRedisFact(string bridge, string fact);
+
+    [LoggerMessage(LogLevel.Information, "Bridge {Bridge}: Redis could not be checked: {Cause}")]
+    private partial void LogRedisUnchecked(string bridge, string cause);
 
     [LoggerMessage(LogLevel.Information, "Every bridge has drained")]
     private partial void LogDrained();
