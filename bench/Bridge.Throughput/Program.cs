@@ -52,7 +52,7 @@ Console.WriteLine(string.Create(
     CultureInfo.InvariantCulture,
     $"{target} {(json ? "json" : "raw")}: {messages} messages, first after {first.TotalSeconds:F2} s, then {rate:F0}/s, peak {bridge.PeakResidentBytes / 1048576} MiB"));
 if (scripted is not null)
-    Console.WriteLine(scripted.Tally);
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"repeated {scripted.Tally.Repeated}, reordered {scripted.Tally.Reordered}"));
 await bridge.StopAsync();
 
 async Task ArrivedAsync(int count)
