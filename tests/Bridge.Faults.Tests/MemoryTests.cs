@@ -6,7 +6,7 @@ using Xunit.Abstractions;
 
 namespace Bridge.Faults.Tests;
 
-/// <summary>A million messages behind a server that reads nothing.</summary>
+/// <summary>What the real program needs when a million messages wait, or huge ones come.</summary>
 public sealed class MemoryTests(ITestOutputHelper output)
 {
     private const long Limit = 200_000_000;
@@ -42,5 +42,31 @@ public sealed class MemoryTests(ITestOutputHelper output)
         Assert.True(bridge.Process.IsRunning);
         var (queued, journal) = await trial.DepthAsync();
         Assert.Equal(1_000_000, queued + journal);
+    }
+
+    [Fact]
+    public async Task A_hundred_entries_of_10_MiB_end_dead_lettered_and_never_enter_the_process()
+    {
+        const int good = 100;
+        await using var server = new ScriptedXmppServer(new ScriptedXmppServerOptions { CountsOnly = true });
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        var huge = (RedisValue)("<message to='r@example.test'><body>" + new string('x', 10 << 20) + "</body></message>");
+        for (var i = 0; i < good; i++)
+        {
+            await trial.App.ListRightPushAsync(DeliveryTrial.Queue, $"<message to='r@example.test' id='m-{i}'><body>{i}</body></message>");
+            await trial.App.ListRightPushAsync(DeliveryTrial.Queue, huge);
+        }
+
+        await using var bridge = trial.Program(ConfirmGrade.Accepted);
+        bridge.Start();
+        await server.Tally.DistinctAsync(good, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(
+            async () => await trial.DepthAsync() == (0, 0), TimeSpan.FromSeconds(30), "queue and journal to be empty");
+
+        output.WriteLine($"peak {bridge.PeakResidentBytes / 1_000_000} MB");
+        Assert.InRange(bridge.PeakResidentBytes, 1, Limit);
+        Assert.Equal((0L, 0L), (server.Tally.Repeated, server.Tally.Reordered));
+        // Counted, not read: together they are a gibibyte.
+        Assert.Equal(100, await trial.App.StreamLengthAsync(trial.Keys.Dead));
     }
 }
