@@ -135,11 +135,7 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         foreach (var (_, parts, _, _) in _known.Values)
-            parts.Shared.DisposeAsync().AsTask().ContinueWith(
-                task => _log.Warning("Closing a bridge's connections failed: {Cause}", task.Exception?.GetBaseException().Message),
-                CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted,
-                TaskScheduler.Default);
+            Closing.InBackground(parts.Shared, "a bridge's connections", _log);
     }
 
     /// <summary>Stopped, not restarted in place: see <see cref="OnBridgeDied" />.</summary>

@@ -95,12 +95,6 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <summary>Their bytes in memory, encoded.</summary>
     public long UnconfirmedBytes { get; private set; }
 
-    /// <summary>Unconfirmed entries that the current stream has been given.</summary>
-    public int WrittenEntries => (int)(_written - _first);
-
-    /// <summary>Whether something waits to be written.</summary>
-    public bool HasUnwritten => _written < _end;
-
     /// <summary>Entries confirmed and held.</summary>
     public long HeldEntries { get; private set; }
 
@@ -336,12 +330,6 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         AbsorbUnsentFront(now);
         return true;
     }
-
-    /// <summary>How often the entry at the front of the window was written to a stream that ended.</summary>
-    public int FrontAttempts => _first < _end ? At(_first).Attempts : 0;
-
-    /// <summary>The first unconfirmed position, if there is one.</summary>
-    public EntryPosition? FirstUnconfirmed => _first < _end ? At(_first).Position : null;
 
     // At least one barrier's worth, whatever the share.
     private bool HasRoom(double share) =>

@@ -135,9 +135,5 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 
     /// <inheritdoc />
     protected override void PostStop() =>
-        _stream.DisposeAsync().AsTask().ContinueWith(
-            task => _log.Warning("Closing the outcome stream's connection failed: {Cause}", task.Exception?.GetBaseException().Message),
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
+        Closing.InBackground(_stream, "the outcome stream's connection", _log);
 }

@@ -249,10 +249,6 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         _deadline?.Revoke();
-        _lease.DisposeAsync().AsTask().ContinueWith(
-            task => _log.Warning("Closing the lease's connection failed: {Cause}", task.Exception?.GetBaseException().Message),
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
+        Closing.InBackground(_lease, "the lease's connection", _log);
     }
 }

@@ -586,11 +586,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         // The queue's own deadlines end what is under way; disposal only closes its connections.
-        _queue.DisposeAsync().AsTask().ContinueWith(
-            task => _log.Warning("Closing the queue's connections failed: {Cause}", task.Exception?.GetBaseException().Message),
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
+        Closing.InBackground(_queue, "the queue's connections", _log);
     }
 }
 

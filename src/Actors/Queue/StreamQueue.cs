@@ -22,10 +22,10 @@ namespace Bridge.Queue;
 public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time = null)
     : RedisQueue(link, settings, dead, time)
 {
-    private static readonly RedisScript Recover = RedisScript.Load("stream-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "stream-settle", "stream-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "stream-settle", "stream-settle-main");
-    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "stream-settle", "stream-read-main");
+    private static readonly RedisScript Recover = RedisScript.Load("stream-position", "stream-recover");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-read-main");
     private static readonly RedisScript Depth = RedisScript.Load("stream-depth");
 
     private readonly string _idPrefix = StreamElement.IdPrefix(settings.Keys.Queue);

@@ -3,15 +3,11 @@ using System.Text;
 
 namespace Bridge.Stanzas;
 
-/// <summary>Characters and references of XML 1.0, on UTF-8 bytes.</summary>
+/// <summary>The text behind a server's raw markup: references resolved, white space normalised.</summary>
 internal static class MarkupText
 {
     /// <summary>Longest reference that is read, without <c>&amp;</c> and <c>;</c>: room for leading zeros that nobody writes.</summary>
     public const int MaxReferenceLength = 16;
-
-    /// <summary>Whether the code point is a Char of XML 1.0 §2.2.</summary>
-    public static bool IsXmlChar(uint codePoint) =>
-        codePoint is 0x9 or 0xA or 0xD or (>= 0x20 and <= 0xD7FF) or (>= 0xE000 and <= 0xFFFD) or (>= 0x10000 and <= 0x10FFFF);
 
     /// <summary>
     /// Resolves a reference, given without <c>&amp;</c> and <c>;</c>: one of the five that XML
@@ -43,7 +39,7 @@ internal static class MarkupText
         if (digits.IsEmpty || digits[0] is (byte)'+' or (byte)'-')
             return false;
         if (!Utf8Parser.TryParse(digits, out uint codePoint, out var used, hexadecimal ? 'x' : 'D')
-            || used != digits.Length || !IsXmlChar(codePoint))
+            || used != digits.Length || codePoint > 0x10FFFF || !XmlText.IsPermitted((int)codePoint))
             return false;
         character = new Rune(codePoint);
         return true;

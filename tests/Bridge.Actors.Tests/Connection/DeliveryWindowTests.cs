@@ -237,7 +237,7 @@ public sealed class DeliveryWindowTests
 
         Assert.Equal([P(6), P(7)], underWay);
         Assert.Equal(["6..7", "b2"], Writes(window));
-        Assert.Equal(1, window.FrontAttempts);
+        Assert.Equal(1, window.AttemptsAt(P(6)));
     }
 
     [Fact]

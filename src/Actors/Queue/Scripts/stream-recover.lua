@@ -24,18 +24,6 @@ local function field(facts, name)
   end
 end
 
-local function before(left, right)
-  local left_high, left_low = string.match(left, '^(%d+)%-(%d+)$')
-  local right_high, right_low = string.match(right, '^(%d+)%-(%d+)$')
-  if left_high == right_high then
-    left_high, right_high = left_low, right_low
-  end
-  if #left_high ~= #right_high then
-    return #left_high < #right_high
-  end
-  return left_high < right_high
-end
-
 local delivered
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do

@@ -8,19 +8,6 @@ local group, id_prefix = ARGV[14], ARGV[16]
 local rejected_from = 17
 local removed, unfinished = 0, 0
 
--- Whether an entry id comes before another. Both halves may exceed what a Lua number holds exactly.
-local function before(left, right)
-  local left_high, left_low = string.match(left, '^(%d+)%-(%d+)$')
-  local right_high, right_low = string.match(right, '^(%d+)%-(%d+)$')
-  if left_high == right_high then
-    left_high, right_high = left_low, right_low
-  end
-  if #left_high ~= #right_high then
-    return #left_high < #right_high
-  end
-  return left_high < right_high
-end
-
 local function taken_at(idle)
   return string.format('%.0f', tonumber(now) - idle)
 end
