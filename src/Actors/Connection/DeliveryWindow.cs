@@ -152,6 +152,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
 
         if (entries.Length == 0)
             batch.Release();
+        else
+            batch.ReleaseEntries();
         AbsorbUnsentFront(now);
     }
 

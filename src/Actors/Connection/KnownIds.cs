@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 
 namespace Bridge.Connection;
 
@@ -7,28 +8,36 @@ namespace Bridge.Connection;
 /// bounded memory of their hashes. A collision or a forgotten id only decides how a bounce is
 /// counted. Pure.
 /// </summary>
-/// <param name="capacity">Own ids remembered; the oldest is forgotten first.</param>
+/// <param name="capacity">
+/// Own ids remembered, about: there is room for at least twice as many, in sets of eight, and a set that is full
+/// forgets its oldest. Of the newest 200,000 fewer than one in two hundred is forgotten early.
+/// </param>
 internal sealed class KnownIds(int capacity)
 {
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
     private static readonly SearchValues<byte> NumberParts = SearchValues.Create("0123456789-"u8);
 
-    private readonly HashSet<ulong> _known = [];
-    private readonly Queue<ulong> _order = new();
+    // Every message passes here, and hardly one bounces: a set is one or two lines of the processor's
+    // cache. A hash set with a queue of what to forget cost 15 % of Bridge's time.
+    private const int Ways = 8;
+
+    private readonly ulong[] _known = new ulong[Ways * (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / 4))];
 
     /// <summary>Remembers an id of the app's own.</summary>
     public void Remember(ulong hash)
     {
-        if (hash == 0 || !_known.Add(hash))
+        var set = SetOf(hash);
+        if (hash == 0 || set.Contains(hash))
             return;
-        _order.Enqueue(hash);
-        if (_order.Count > capacity)
-            _known.Remove(_order.Dequeue());
+        set[..^1].CopyTo(set[1..]);
+        set[0] = hash;
     }
 
     /// <summary>Whether a stanza with this id was ours.</summary>
     public bool Knows(ReadOnlySpan<byte> id) =>
-        IsGenerated(id) || _known.Contains(System.IO.Hashing.XxHash3.HashToUInt64(id));
+        IsGenerated(id) || (System.IO.Hashing.XxHash3.HashToUInt64(id) is not 0 and var hash && SetOf(hash).Contains(hash));
+
+    private Span<ulong> SetOf(ulong hash) => _known.AsSpan((int)(hash & (ulong)(_known.Length / Ways - 1)) * Ways, Ways);
 
     /// <summary>
     /// Whether an id has the form that the queues generate: <c>b-</c>, 8 or 16 hexadecimal digits, and

@@ -827,14 +827,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             OnBatchEncoded(new EncodedBatch(
                 batch.Flow,
                 batch.FirstOrdinal,
-                [new EncodedEntry(entry.Position, 0, 0, entry.Payload.Length, rejection, 0, entry.TakenAt)],
+                new[] { new EncodedEntry(entry.Position, 0, 0, entry.Payload.Length, rejection, 0, entry.TakenAt) },
                 ArrayPool<byte>.Shared.Rent(1)));
             return;
         }
 
         var half = batch.Entries.Count / 2;
-        EncodeLater(batch with { Entries = batch.Entries[..half] });
-        EncodeLater(new StanzaWriterActor.EncodeBatch(batch.Flow, batch.FirstOrdinal + half, batch.Entries[half..]));
+        // Copies that share the payloads' memory, which is therefore left to the garbage collector.
+        EncodeLater(batch with { Entries = EntryBatch.Of(batch.Entries.Span[..half]) });
+        EncodeLater(new StanzaWriterActor.EncodeBatch(batch.Flow, batch.FirstOrdinal + half, EntryBatch.Of(batch.Entries.Span[half..])));
     }
 
     /// <summary>Encodes again at once, or, when writers fail by the dozen, a little later: a storm of restarts must not eat a core.</summary>

@@ -98,10 +98,10 @@ public sealed record Recovery(
     bool ContinuesHistory);
 
 /// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
-/// <param name="Entries">The entries; empty when there was nothing.</param>
+/// <param name="Entries">The entries; empty when there was nothing. Whoever gets them owns them.</param>
 /// <param name="Settled">What the settlement in the same call did.</param>
 /// <param name="Oversize">
-/// Entries above the size limit that the script moved to the dead-letter stream by itself
+/// Entries above the size limit, or empty, that the script moved to the dead-letter stream by itself
 /// (position and size), for log and metrics; list queues also show each as a
 /// <see cref="EntryKind.DeadLettered" /> entry.
 /// </param>
@@ -112,16 +112,16 @@ public sealed record Recovery(
 /// behind it. Null: up to the last of <paramref name="Entries" />, or to the end where there are none.
 /// </param>
 public sealed record TakenEntries(
-    IReadOnlyList<QueueEntry> Entries,
+    EntryBatch Entries,
     SettleResult Settled,
     IReadOnlyList<OversizeEntry> Oversize,
     long Remaining,
     EntryPosition? LookedUpTo = null);
 
-/// <summary>An entry that a script dead-lettered because of its size, or because its body was gone.</summary>
+/// <summary>An entry that a script dead-lettered because it was too large or empty, or its body was gone.</summary>
 /// <param name="Position">Its place.</param>
 /// <param name="Bytes">Its size; 0 for one that was trimmed from its stream.</param>
-/// <param name="Reason">Wire name of the reason: <c>oversize</c> or <c>trimmed</c>.</param>
+/// <param name="Reason">Wire name of the reason: <c>oversize</c>, <c>empty-payload</c> or <c>trimmed</c>.</param>
 public readonly record struct OversizeEntry(EntryPosition Position, long Bytes, string Reason);
 
 /// <summary>A prefix of the journal to settle, and rejected entries to dead-letter, in it or behind it.</summary>

@@ -6,7 +6,8 @@ namespace Bridge.Queue;
 
 /// <summary>
 /// An outbound queue on a Redis list that the app RPUSHes to. The journal is the list
-/// <c>{q}:inflight</c>: what was taken and not settled, in order, with sequences that rise by one.
+/// <c>{q}:inflight</c>: what was taken and not settled, in order, with sequences that rise by one; what
+/// entries that were taken together have in common stands in <c>{q}:runs</c>.
 /// </summary>
 /// <param name="link">For every call that does not block; its owner is the caller.</param>
 /// <param name="settings">The queue.</param>
@@ -16,9 +17,9 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
     : RedisQueue(link, settings, dead, time)
 {
     private static readonly RedisScript Recover = RedisScript.Load("list-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "list-settle", "list-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "list-settle", "list-settle-main");
-    private static readonly RedisScript Read = RedisScript.Load("fence", "list-read-main");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "list-journal", "list-settle", "list-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "list-journal", "list-settle", "list-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "list-journal", "list-read-main");
 
     private readonly RedisLink _link = link;
 
@@ -26,6 +27,7 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
     [
         (settings.Keys.Queue, "list"),
         (settings.Keys.Inflight, "list"),
+        (settings.Keys.Runs, "list"),
         (settings.Keys.Lease, "string"),
         (settings.Keys.Confirmed, "hash"),
         (settings.Keys.Dead, "stream"),
@@ -62,12 +64,42 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
         return database.ExecuteRespAsync("BLMOVE", arguments);
     }
 
-    private protected override QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer)
-    {
-        reader.MoveNextScalar();
-        return JournalElement.TryParse(buffer.Copy(ref reader), out var entry) ? entry : throw TakeReply.Unreadable();
-    }
+    private protected override void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch) =>
+        JournalRun.Read(ref reader, runs, batch);
 
     private Task<long> LengthAsync(RedisConnection connection, string key) =>
         _link.SendAsync(connection, database => database.ListLengthAsync(key), Settings.CallTimeout);
+}
+
+/// <summary>Numbers the payloads of a list's journal by the runs that they belong to. Pure.</summary>
+internal static class JournalRun
+{
+    /// <summary>Adds an array of payloads to a batch. An empty one holds the place of a dead letter.</summary>
+    /// <exception cref="QueueFaultException">The runs are for more or fewer entries than there are.</exception>
+    public static void Read(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch)
+    {
+        var left = reader.AggregateLength();
+        foreach (ref readonly var run in runs)
+        {
+            if (run.Count > left)
+                throw TakeReply.Unreadable();
+            left -= run.Count;
+            var ids = new GeneratedIds(run.Prefix, ofStream: false);
+            for (var i = 0; i < run.Count; i++)
+            {
+                reader.MoveNextScalar();
+                var payload = batch.Copy(ref reader);
+                batch.Add(new QueueEntry(
+                    EntryPosition.OfSequence(run.First + (ulong)i),
+                    payload.IsEmpty ? EntryKind.DeadLettered : EntryKind.Payload,
+                    ids,
+                    payload,
+                    run.TakenAt,
+                    null));
+            }
+        }
+
+        if (left != 0)
+            throw TakeReply.Unreadable();
+    }
 }

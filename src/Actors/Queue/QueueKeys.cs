@@ -12,6 +12,7 @@ public sealed record QueueKeys
     {
         Queue = queue;
         Inflight = tagged + ":inflight";
+        Runs = tagged + ":runs";
         Lease = tagged + ":lease";
         Confirmed = tagged + ":confirmed";
         Dead = tagged + ":dead";
@@ -24,6 +25,9 @@ public sealed record QueueKeys
 
     /// <summary>The journal of a list queue: taken and not settled, in order.</summary>
     public string Inflight { get; }
+
+    /// <summary>What the entries of a list queue's journal that were taken together have in common.</summary>
+    public string Runs { get; }
 
     /// <summary>Who owns the queue.</summary>
     public string Lease { get; }

@@ -290,16 +290,16 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             HandOverBehindCursor(result.Entries);
     }
 
-    private bool HasRoomFor(IReadOnlyList<QueueEntry> entries)
+    private bool HasRoomFor(EntryBatch entries)
     {
         var (outstanding, bytes) = (_handedEntries - _doneEntries, _handedBytes - _doneBytes);
-        for (var i = 0; i < entries.Count - 1; i++)
-            bytes += entries[i].Payload.Length;
         // The last one may exceed the window's bytes, as the last one of a take may.
+        foreach (ref readonly var entry in entries.Span[..^1])
+            bytes += entry.Payload.Length;
         return outstanding == 0 || (outstanding + entries.Count <= _limitEntries && bytes < _limitBytes);
     }
 
-    private void HandOverBehindCursor(IReadOnlyList<QueueEntry> entries)
+    private void HandOverBehindCursor(EntryBatch entries)
     {
         if (entries[0].Position > _cursor)
             HandOver(entries);
@@ -511,15 +511,14 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void HandOver(IReadOnlyList<QueueEntry> entries)
+    private void HandOver(EntryBatch entries)
     {
-        var array = entries as QueueEntry[] ?? [.. entries];
-        _cursor = array[^1].Position;
+        _cursor = entries[^1].Position;
         var first = _handedEntries;
-        _handedEntries += array.Length;
-        foreach (ref readonly var entry in array.AsSpan())
+        _handedEntries += entries.Count;
+        foreach (ref readonly var entry in entries.Span)
             _handedBytes += entry.Payload.Length;
-        _writers!.Tell(new StanzaWriterActor.EncodeBatch(_flow, first, array));
+        _writers!.Tell(new StanzaWriterActor.EncodeBatch(_flow, first, entries));
     }
 
     private void ReportStop()

@@ -51,7 +51,7 @@ public abstract class RedisQueue : IOutboundQueue
         _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time);
         _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
-        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None];
+        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs];
     }
 
     /// <summary>The queue's settings.</summary>
@@ -170,7 +170,7 @@ public abstract class RedisQueue : IOutboundQueue
             connection,
             ReadScript.Arguments(_keys, Values(session, Part.Nothing with { Settlement = new Settlement(after, [], null) }, limits, Volatile.Read(ref _readSlice))),
             Settings.CallTimeout).ConfigureAwait(false);
-        var read = TakeReply.Read(reply.Read(), ReadEntry);
+        var read = TakeReply.Read(reply.Read(), ReadEntries);
         Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
         return read.Unfinished ? read.Taken with { LookedUpTo = LastOf(read.Taken) } : read.Taken;
     }
@@ -197,8 +197,8 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>The blocking command.</summary>
     private protected abstract Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen);
 
-    /// <summary>Reads one entry out of a reply.</summary>
-    private protected abstract QueueEntry ReadEntry(ref RESPite.Messages.RespReader reader, BatchBuffer buffer);
+    /// <summary>Reads the entries out of a reply, with what they have in common.</summary>
+    private protected abstract void ReadEntries(ref RESPite.Messages.RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch);
 
     /// <summary>Sends arguments of EVAL; names the key at fault when one has the wrong type.</summary>
     private protected async Task<RespResult> SendAsync(
@@ -269,7 +269,7 @@ public abstract class RedisQueue : IOutboundQueue
     {
         var arguments = TakeScript.Arguments(_keys, Values(session, part, limits, Volatile.Read(ref _takeSlice)));
         using var reply = await SendAsync(link, connection, arguments, deadline).ConfigureAwait(false);
-        var read = TakeReply.Read(reply.Read(), ReadEntry);
+        var read = TakeReply.Read(reply.Read(), ReadEntries);
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
         lock (_gate)
         {
@@ -297,7 +297,7 @@ public abstract class RedisQueue : IOutboundQueue
         {
             var arguments = SettleScript.Arguments(_keys, Values(session, part, new TakeLimits(0, 0), 1));
             using var reply = await SendAsync(_link, connection, arguments, Settings.CallTimeout).ConfigureAwait(false);
-            var read = TakeReply.Read(reply.Read(), ReadEntry);
+            var read = TakeReply.Read(reply.Read(), ReadEntries);
             sum = Sum(sum, read.Taken.Settled);
             unfinished = read.Unfinished;
         }

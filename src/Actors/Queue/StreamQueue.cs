@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Bridge.Settings;
@@ -28,7 +29,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
     private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-read-main");
     private static readonly RedisScript Depth = RedisScript.Load("stream-depth");
 
-    private readonly string _idPrefix = StreamElement.IdPrefix(settings.Keys.Queue);
+    private readonly GeneratedIds _ids = new(StreamElement.IdPrefix(settings.Keys.Queue), ofStream: true);
 
     private protected override IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; } =
     [
@@ -73,7 +74,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
     private protected override RedisValue[] RecoverArguments(EntryPosition seen) => ["", Settings.Group];
 
     private protected override RedisValue[] KindArguments() =>
-        [Settings.Group, Settings.Deletion == StreamDeletion.Own ? "1" : "0", _idPrefix];
+        [Settings.Group, Settings.Deletion == StreamDeletion.Own ? "1" : "0", "b-" + StreamElement.IdPrefix(Settings.Keys.Queue) + "-"];
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.ToString();
 
@@ -88,8 +89,11 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
         return database.ExecuteRespAsync("XREAD", arguments);
     }
 
-    private protected override QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer) =>
-        StreamElement.Read(ref reader, buffer, _idPrefix);
+    private protected override void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch)
+    {
+        for (var left = reader.AggregateLength(); left > 0; left--)
+            batch.Add(StreamElement.Read(ref reader, batch, _ids));
+    }
 }
 
 /// <summary>Turns stream entries into queue entries. Pure.</summary>
@@ -103,9 +107,12 @@ internal static class StreamElement
 
     private const ulong LatestTime = 253_402_300_799_999;
 
-    /// <summary>Prefix of the generated ids of a stream queue: <c>b-</c>, 8 hex digits of its name's SHA-256, <c>-</c>.</summary>
+    // Two numbers of 64 bits and a dash.
+    private const int LongestId = 41;
+
+    /// <summary>Prefix of the generated ids of a stream queue: 8 hex digits of its name's SHA-256.</summary>
     public static string IdPrefix(string queue) =>
-        "b-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(queue)).AsSpan(0, 4)) + "-";
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(queue)).AsSpan(0, 4));
 
     /// <summary>The time that an entry id carries; null when it is none.</summary>
     public static DateTimeOffset? PushedAt(EntryPosition position) =>
@@ -118,29 +125,27 @@ internal static class StreamElement
     /// <c>payload</c>, or of the only field; of several others a flat JSON envelope is made.
     /// </summary>
     /// <exception cref="QueueFaultException">The reply has another form.</exception>
-    public static QueueEntry Read(ref RespReader reader, BatchBuffer buffer, string idPrefix)
+    public static QueueEntry Read(ref RespReader reader, EntryBatch batch, GeneratedIds ids)
     {
         reader.MoveNextAggregate();
         reader.MoveNextScalar();
-        var id = buffer.Take(idPrefix.Length + reader.ScalarLength());
-        Encoding.ASCII.GetBytes(idPrefix, id.Span);
-        reader.CopyTo(id.Span[idPrefix.Length..]);
-        if (!TryParsePosition(id.Span[idPrefix.Length..], out var position))
+        Span<byte> id = stackalloc byte[LongestId];
+        if (reader.ScalarLength() > LongestId || !TryParsePosition(id[..reader.CopyTo(id)], out var position))
             throw TakeReply.Unreadable();
 
         reader.MoveNextAggregate();
-        var payload = ReadPayload(ref reader, buffer);
+        var payload = ReadPayload(ref reader, batch);
         reader.MoveNextScalar();
         return new QueueEntry(
             position,
             EntryKind.Payload,
-            id,
+            ids,
             payload,
             DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
             PushedAt(position));
     }
 
-    private static ReadOnlyMemory<byte> ReadPayload(ref RespReader reader, BatchBuffer buffer)
+    private static ReadOnlyMemory<byte> ReadPayload(ref RespReader reader, EntryBatch batch)
     {
         var fields = reader.AggregateLength() / 2;
         var ahead = reader;
@@ -151,7 +156,7 @@ internal static class StreamElement
             var isPayload = fields == 1 || (payload is null && reader.Is("payload"u8));
             reader.MoveNextScalar();
             if (isPayload)
-                payload = buffer.Copy(ref reader);
+                payload = batch.Copy(ref reader);
         }
 
         return payload ?? StreamEnvelope.Write(ahead, fields);
@@ -159,9 +164,11 @@ internal static class StreamElement
 
     private static bool TryParsePosition(ReadOnlySpan<byte> id, out EntryPosition position)
     {
-        Span<char> text = stackalloc char[41];
         position = default;
-        return id.Length <= text.Length
-            && EntryPosition.TryParse(text[..Encoding.ASCII.GetChars(id, text)], out position);
+        if (!Utf8Parser.TryParse(id, out ulong high, out var used) || used >= id.Length || id[used] != '-'
+            || !Utf8Parser.TryParse(id[(used + 1)..], out ulong low, out var more) || used + 1 + more != id.Length)
+            return false;
+        position = new EntryPosition(high, low);
+        return true;
     }
 }

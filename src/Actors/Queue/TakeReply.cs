@@ -1,24 +1,25 @@
-using System.Buffers.Text;
+using System.Buffers;
+using System.Globalization;
 using RESPite.Messages;
 
 namespace Bridge.Queue;
 
 /// <summary>
 /// What the scripts that settle, take and read answer, in this order: removed, dead-lettered, dead
-/// letters trimmed, remaining, next slice, whether the settlement is unfinished, oversize (position and
-/// size in turn), entries.
+/// letters trimmed, remaining, next slice, whether the settlement is unfinished, entries that the script
+/// dead-lettered (position and size in turn), runs (of a list), entries.
 /// </summary>
 /// <param name="Taken">The reply in the seam's terms.</param>
 /// <param name="Slice">How many entries the next call should look at first.</param>
 /// <param name="Unfinished">The settlement was more than one call may do: it wants to be asked for again.</param>
 internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
 {
-    /// <summary>Turns one element of the reply's last array into an entry.</summary>
-    internal delegate QueueEntry ReadEntry(ref RespReader reader, BatchBuffer buffer);
+    /// <summary>Adds the elements of the reply's last array to a batch.</summary>
+    internal delegate void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch);
 
     /// <summary>Reads a reply whose entries have the form of the queue's kind.</summary>
     /// <exception cref="QueueFaultException">The reply has another form: somebody else wrote to the journal.</exception>
-    public static TakeReply Read(RespReader reader, ReadEntry readEntry)
+    public static TakeReply Read(RespReader reader, ReadEntries readEntries)
     {
         reader.DemandAggregate();
         reader.MoveNextScalar();
@@ -35,28 +36,40 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
         var unfinished = reader.ReadInt64() != 0;
 
         reader.MoveNextAggregate();
-        var oversize = new OversizeEntry[reader.AggregateLength() / 2];
-        for (var i = 0; i < oversize.Length; i++)
+        var buried = new OversizeEntry[reader.AggregateLength() / 2];
+        for (var i = 0; i < buried.Length; i++)
         {
             reader.MoveNextScalar();
             if (!EntryPosition.TryParse(reader.ReadString(), out var position))
                 throw Unreadable();
             reader.MoveNextScalar();
             var bytes = reader.ReadInt64();
-            oversize[i] = new OversizeEntry(position, Math.Max(0, bytes), bytes < 0 ? "trimmed" : "oversize");
+            buried[i] = new OversizeEntry(
+                position, Math.Max(0, bytes), bytes switch { < 0 => "trimmed", 0 => "empty-payload", _ => "oversize" });
         }
 
         reader.MoveNextAggregate();
-        var entries = new QueueEntry[reader.AggregateLength()];
-        var buffer = new BatchBuffer();
-        for (var i = 0; i < entries.Length; i++)
+        var runs = new TakenRun[reader.AggregateLength()];
+        for (var i = 0; i < runs.Length; i++)
         {
-            entries[i] = readEntry(ref reader, buffer);
-            if (i > 0 && entries[i].Position <= entries[i - 1].Position)
+            reader.MoveNextScalar();
+            if (!TakenRun.TryParse(reader.ReadString(), out runs[i]) || (i > 0 && runs[i].First != runs[i - 1].First + (ulong)runs[i - 1].Count))
                 throw Unreadable();
         }
 
-        return new TakeReply(new TakenEntries(entries, new SettleResult(removed, dead, trimmed), oversize, remaining), slice, unfinished);
+        reader.MoveNextAggregate();
+        var count = reader.AggregateLength();
+        // What is left of the reply is the entries: more than enough for their payloads.
+        var batch = EntryBatch.Rent(count, count == 0 ? 0 : checked((int)reader.ProtocolBytesRemaining));
+        readEntries(ref reader, runs, batch);
+        var entries = batch.Span;
+        for (var i = 1; i < entries.Length; i++)
+        {
+            if (entries[i].Position <= entries[i - 1].Position)
+                throw Unreadable();
+        }
+
+        return new TakeReply(new TakenEntries(batch, new SettleResult(removed, dead, trimmed), buried, remaining), slice, unfinished);
     }
 
     /// <summary>The fault of a reply that Bridge's scripts cannot have made from what Bridge wrote.</summary>
@@ -65,75 +78,32 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
 }
 
 /// <summary>
-/// The memory of one batch: arrays of a size that the garbage collector treats as short-lived, an
-/// entry never across two of them.
+/// What the entries of a list that were taken together have in common, or a part of them:
+/// <c>&lt;first&gt; &lt;count&gt; &lt;prefix&gt; &lt;taken at&gt;</c>.
 /// </summary>
-internal sealed class BatchBuffer
+/// <param name="First">Sequence of the first; the others follow without a gap.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Prefix">The middle of their generated ids, hexadecimal.</param>
+/// <param name="TakenAt">When, by the clock of Redis.</param>
+internal readonly record struct TakenRun(ulong First, int Count, string Prefix, DateTimeOffset TakenAt)
 {
-    /// <summary>Well below the 85,000 bytes at which an array goes to the large object heap.</summary>
-    private const int ChunkBytes = 64 * 1024;
-
-    private byte[] _chunk = [];
-    private int _used;
-
-    /// <summary>The next so many bytes, to be written by the caller.</summary>
-    public Memory<byte> Take(int length)
+    /// <summary>Reads a run.</summary>
+    public static bool TryParse(string? text, out TakenRun run)
     {
-        if (_chunk.Length - _used < length)
-        {
-            _chunk = GC.AllocateUninitializedArray<byte>(Math.Max(length, ChunkBytes));
-            _used = 0;
-        }
-
-        var memory = _chunk.AsMemory(_used, length);
-        _used += length;
-        return memory;
-    }
-
-    /// <summary>The bytes of the scalar that the reader stands on.</summary>
-    public ReadOnlyMemory<byte> Copy(ref RespReader reader)
-    {
-        var memory = Take(reader.ScalarLength());
-        reader.CopyTo(memory.Span);
-        return memory;
-    }
-}
-
-/// <summary>
-/// An element of a list queue's journal: <c>&lt;id&gt; 0-&lt;sequence&gt; &lt;taken at&gt; &lt;kind&gt;</c>, a line feed,
-/// the payload. Kind <c>p</c> is a payload, <c>d</c> a place holder.
-/// </summary>
-internal static class JournalElement
-{
-    /// <summary>Reads an element without copying: the entry's memory is the element's.</summary>
-    public static bool TryParse(ReadOnlyMemory<byte> element, out QueueEntry entry)
-    {
-        entry = default;
-        var text = element.Span;
-        var idEnd = text.IndexOf((byte)' ');
-        if (idEnd <= 0)
+        run = default;
+        if (text?.Split(' ') is not [var first, var count, { Length: > 0 and <= 32 } prefix, var at]
+            || !ulong.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) || sequence == 0
+            || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var entries) || entries == 0
+            || prefix.AsSpan().ContainsAnyExcept(HexDigits)
+            || !long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            || milliseconds > LatestTime)
             return false;
-        var rest = text[(idEnd + 1)..];
-        if (!rest.StartsWith("0-"u8)
-            || !Utf8Parser.TryParse(rest[2..], out ulong sequence, out var sequenceLength)
-            || sequence == 0)
-            return false;
-        rest = rest[(2 + sequenceLength)..];
-        if (rest.IsEmpty || rest[0] != ' '
-            || !Utf8Parser.TryParse(rest[1..], out long takenAt, out var takenLength)
-            || takenAt is < 0 or > 253_402_300_799_999)
-            return false;
-        rest = rest[(1 + takenLength)..];
-        if (rest.Length < 3 || rest[0] != ' ' || rest[2] != '\n' || rest[1] is not ((byte)'p' or (byte)'d'))
-            return false;
-        var header = text.Length - rest.Length + 3;
-        entry = new QueueEntry(
-            EntryPosition.OfSequence(sequence),
-            rest[1] == 'p' ? EntryKind.Payload : EntryKind.DeadLettered,
-            element[..idEnd],
-            element[header..],
-            DateTimeOffset.FromUnixTimeMilliseconds(takenAt),
-            null);
+        run = new TakenRun(sequence, entries, prefix, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
         return true;
     }
+
+    // The last millisecond of the year 9999.
+    private const long LatestTime = 253_402_300_799_999;
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 }

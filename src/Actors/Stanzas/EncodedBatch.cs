@@ -26,14 +26,16 @@ public readonly record struct EncodedEntry(
 
 /// <summary>
 /// A run of entries as the bytes that go onto the stream, in order. Owns a pooled buffer, which
-/// its last reader gives back with <see cref="Release" />.
+/// its last reader gives back with <see cref="Release" />. Not thread-safe: whoever holds it owns it.
 /// </summary>
 /// <param name="flow">The flow of entries it belongs to; a later flow makes it void.</param>
 /// <param name="firstOrdinal">How many entries of the flow came before it.</param>
 /// <param name="entries">The entries, contiguous and in order.</param>
 /// <param name="buffer">The bytes that the entries' offsets point into.</param>
-public sealed class EncodedBatch(int flow, long firstOrdinal, EncodedEntry[] entries, byte[] buffer)
+/// <param name="entriesRented">Whether the array of the entries is the shared pool's as well.</param>
+public sealed class EncodedBatch(int flow, long firstOrdinal, ArraySegment<EncodedEntry> entries, byte[] buffer, bool entriesRented = false)
 {
+    private ArraySegment<EncodedEntry> _entries = entries;
     private byte[]? _buffer = buffer;
 
     /// <summary>The flow of entries it belongs to.</summary>
@@ -42,8 +44,8 @@ public sealed class EncodedBatch(int flow, long firstOrdinal, EncodedEntry[] ent
     /// <summary>How many entries of the flow came before it.</summary>
     public long FirstOrdinal { get; } = firstOrdinal;
 
-    /// <summary>The entries, in order.</summary>
-    public ReadOnlySpan<EncodedEntry> Entries => entries;
+    /// <summary>The entries, in order; none after <see cref="ReleaseEntries" />.</summary>
+    public ReadOnlySpan<EncodedEntry> Entries => _entries;
 
     /// <summary>The bytes from one offset on.</summary>
     /// <exception cref="ObjectDisposedException">The buffer was given back.</exception>
@@ -61,6 +63,18 @@ public sealed class EncodedBatch(int flow, long firstOrdinal, EncodedEntry[] ent
             _buffer = null;
             ArrayPool<byte>.Shared.Return(buffer);
         }
+
+        ReleaseEntries();
+    }
+
+    /// <summary>Gives a rented array of entries back, once they were copied; the bytes stay.</summary>
+    public void ReleaseEntries()
+    {
+        if (!entriesRented || _entries.Array is not { Length: > 0 } array)
+            return;
+        // With the words of rejections, which must not live on in the pool.
+        ArrayPool<EncodedEntry>.Shared.Return(array, clearArray: true);
+        _entries = ArraySegment<EncodedEntry>.Empty;
     }
 }
 

@@ -53,7 +53,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         switch (payload[0])
         {
             case (byte)'<':
-                result = EncodeRaw(payload, entry.GeneratedId.Span, entry.PushedAt, output, now);
+                result = EncodeRaw(payload, entry, entry.PushedAt, output, now);
                 break;
             case (byte)'{':
                 result = EncodeEnvelope(payload, entry, output, now);
@@ -73,19 +73,21 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
     private EncodeResult EncodeRaw(
         ReadOnlySpan<byte> stanza,
-        ReadOnlySpan<byte> generatedId,
+        in QueueEntry entry,
         DateTimeOffset? pushedAt,
         IBufferWriter<byte> output,
         DateTimeOffset now)
     {
         if (!_firewall.TryInspect(stanza, out var shape, out var fault))
             return new EncodeResult(fault, 0);
-        var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
-        var measure = new StanzaWriter(default, measuring: true);
+        Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
+        generatedId = shape.Id.Exists ? [] : generatedId[..entry.Ids.Write(entry.Position, generatedId)];
+        scoped var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
+        scoped var measure = new StanzaWriter(default, measuring: true);
         WriteRaw(ref measure, raw);
         if (measure.Written > _maxBytes)
             return Oversize(measure.Written);
-        var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        scoped var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
         WriteRaw(ref writer, raw);
         output.Advance((int)writer.Written);
         return new EncodeResult(default, raw.AddId ? 0 : IdHash(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped));
@@ -175,7 +177,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
             return Inner(RejectionReason.JsonStanzaInvalid, new Rejection(RejectionReason.EmptyPayload, 0, "nothing but white space"), envelope, envelope.Stanza, 0);
         if (IsExpired(envelope, entry, now, out var expired))
             return new EncodeResult(expired, 0);
-        var result = EncodeRaw(stanza, entry.GeneratedId.Span, envelope.At ?? entry.PushedAt, output, now);
+        var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, output, now);
         return result.Accepted || result.Rejection.Reason == RejectionReason.Oversize
             ? result
             : Inner(RejectionReason.JsonStanzaInvalid, result.Rejection, envelope, envelope.Stanza, start);
@@ -202,16 +204,19 @@ public sealed class StanzaEncoder : IStanzaEncoder
             return new EncodeResult(expired, 0);
 
         var ownId = envelope.Id.Length > 0;
+        Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
+        if (!ownId)
+            generatedId = generatedId[..entry.Ids.Write(entry.Position, generatedId)];
         var pushedAt = envelope.At ?? entry.PushedAt;
-        var message = new EnvelopeMessage(
-            ownId ? envelope.Bytes(envelope.Id) : entry.GeneratedId.Span,
+        scoped var message = new EnvelopeMessage(
+            ownId ? envelope.Bytes(envelope.Id) : generatedId,
             hasOriginId,
             !hasDelay && IsLate(pushedAt, now) ? pushedAt : null);
-        var measure = new StanzaWriter(default, measuring: true);
+        scoped var measure = new StanzaWriter(default, measuring: true);
         WriteMessage(ref measure, envelope, message);
         if (measure.Written > _maxBytes)
             return Oversize(measure.Written);
-        var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        scoped var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
         WriteMessage(ref writer, envelope, message);
         output.Advance((int)writer.Written);
         return new EncodeResult(default, ownId ? XxHash3.HashToUInt64(message.Id) : 0);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Akka.Actor;
 using Bridge.Queue;
 
@@ -13,8 +14,8 @@ public sealed class StanzaWriterActor : ReceiveActor
     /// <summary>Encode a contiguous run of one flow's entries.</summary>
     /// <param name="Flow">The flow of entries it belongs to.</param>
     /// <param name="FirstOrdinal">How many entries of the flow came before it.</param>
-    /// <param name="Entries">The entries, in order.</param>
-    public sealed record EncodeBatch(int Flow, long FirstOrdinal, ArraySegment<QueueEntry> Entries);
+    /// <param name="Entries">The entries, in order. The writer owns them, until it gives them back with <see cref="EncodingFailed" />.</param>
+    public sealed record EncodeBatch(int Flow, long FirstOrdinal, EntryBatch Entries);
 
     /// <summary>The batch is ready. The receiver owns it.</summary>
     /// <param name="Batch">The encoded batch.</param>
@@ -54,15 +55,16 @@ public sealed class StanzaWriterActor : ReceiveActor
 
     private void Encode(EncodeBatch work)
     {
-        var entries = work.Entries.AsSpan();
+        var entries = work.Entries.Span;
         var expected = 0;
         foreach (ref readonly var entry in entries)
             expected += entry.Payload.Length + ExpectedStanzaGrowth;
 
         var output = new PooledBufferWriter(expected);
-        var encoded = new EncodedEntry[entries.Length];
+        var count = entries.Length;
+        var encoded = ArrayPool<EncodedEntry>.Shared.Rent(count);
         var now = _time.GetUtcNow();
-        for (var i = 0; i < entries.Length; i++)
+        for (var i = 0; i < count; i++)
         {
             ref readonly var entry = ref entries[i];
             var start = output.WrittenCount;
@@ -80,6 +82,8 @@ public sealed class StanzaWriterActor : ReceiveActor
                 entry.TakenAt);
         }
 
-        _connection.Tell(new BatchEncoded(new EncodedBatch(work.Flow, work.FirstOrdinal, encoded, output.Detach())));
+        work.Entries.Release();
+        _connection.Tell(new BatchEncoded(new EncodedBatch(
+            work.Flow, work.FirstOrdinal, new ArraySegment<EncodedEntry>(encoded, 0, count), output.Detach(), entriesRented: true)));
     }
 }

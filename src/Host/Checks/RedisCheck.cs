@@ -136,6 +136,7 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         [
             (keys.Queue, "queue", expected),
             (keys.Inflight, "journal", RedisType.List),
+            (keys.Runs, "journal's runs", RedisType.List),
             (keys.Dead, "dead letters", RedisType.Stream),
             (keys.Outcomes, "outcomes", RedisType.Stream),
         ];

@@ -50,11 +50,27 @@ public sealed class KnownIdsTests
     [Fact]
     public void The_oldest_own_id_is_forgotten_first()
     {
+        // One set, of eight.
         var ids = new KnownIds(3);
-        foreach (var id in new[] { "a", "b", "c", "b", "d" })
+        foreach (var id in new[] { "a", "b", "c", "d", "e", "f", "g", "b", "h", "i" })
             ids.Remember(Hash(id));
 
-        Assert.Equal([false, true, true, true], new[] { "a", "b", "c", "d" }.Select(id => ids.Knows(Encoding.UTF8.GetBytes(id))));
+        Assert.Equal([false, true, true, true], new[] { "a", "b", "h", "i" }.Select(id => ids.Knows(Encoding.UTF8.GetBytes(id))));
+    }
+
+    [Fact]
+    public void Nearly_all_of_the_newest_are_known_and_memory_is_bounded()
+    {
+        const int capacity = 200_000;
+        var ids = new KnownIds(capacity);
+        for (var i = 0; i < 10 * capacity; i++)
+            ids.Remember(Hash($"order-{i}"));
+
+        var known = Enumerable.Range(0, 10 * capacity).Count(i => ids.Knows(Encoding.UTF8.GetBytes($"order-{i}")));
+        var newest = Enumerable.Range(9 * capacity, capacity).Count(i => ids.Knows(Encoding.UTF8.GetBytes($"order-{i}")));
+
+        Assert.InRange(newest, capacity * 995 / 1000, capacity);
+        Assert.InRange(known, newest, 3 * capacity);
     }
 
     [Fact]

@@ -559,7 +559,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
 
         var rented = System.Buffers.ArrayPool<byte>.Shared.Rent(bytes.Count);
         bytes.CopyTo(rented);
-        return new EncodedBatch(flow, first, [.. entries], rented);
+        return new EncodedBatch(flow, first, entries.ToArray(), rented);
     }
 
     [Fact]

@@ -129,7 +129,7 @@ public abstract class XmppConnectionActorSpec : ActorSpec
     {
         ArgumentNullException.ThrowIfNull(sequences);
         _writers.Tell(new StanzaWriterActor.EncodeBatch(
-            Flow, _handed, sequences.Select(s => ScriptedEncoder.Entry(s, _payloads.GetValueOrDefault(s))).ToArray()));
+            Flow, _handed, [.. sequences.Select(s => ScriptedEncoder.Entry(s, _payloads.GetValueOrDefault(s)))]));
         _handed += sequences.Length;
     }
 

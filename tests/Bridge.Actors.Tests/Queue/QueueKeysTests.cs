@@ -16,10 +16,10 @@ public sealed class QueueKeysTests
         Assert.Null(mistake);
         Assert.Equal(queue, keys!.Queue);
         Assert.Equal(
-            [":inflight", ":lease", ":confirmed", ":dead", ":outcomes", ":none"],
-            new[] { keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.Outcomes, keys.None }.Select(key => key[tagged.Length..]));
+            [":inflight", ":runs", ":lease", ":confirmed", ":dead", ":outcomes", ":none"],
+            new[] { keys.Inflight, keys.Runs, keys.Lease, keys.Confirmed, keys.Dead, keys.Outcomes, keys.None }.Select(key => key[tagged.Length..]));
         Assert.All(
-            [keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.Outcomes, keys.None],
+            [keys.Inflight, keys.Runs, keys.Lease, keys.Confirmed, keys.Dead, keys.Outcomes, keys.None],
             key => Assert.Equal(Slot(queue), Slot(key)));
     }
 

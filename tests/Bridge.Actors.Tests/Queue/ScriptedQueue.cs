@@ -107,7 +107,7 @@ internal sealed class ScriptedQueue : IOutboundQueue
 
     public Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits) => Issue(
         QueueCallKind.ReadJournal, session, limits, Settlement.Nothing, after,
-        () => new TakenEntries(Slice(_journal.Where(entry => entry.Position > after), limits), default, [], -1));
+        () => new TakenEntries(EntryBatch.Of(Slice(_journal.Where(entry => entry.Position > after), limits)), default, [], -1));
 
     public Task<QueueDepth> DepthAsync() => Issue(
         QueueCallKind.Depth, null, default, Settlement.Nothing, default, () => new QueueDepth(_queued.Count, _journal.Count, null));
@@ -142,7 +142,7 @@ internal sealed class ScriptedQueue : IOutboundQueue
         _queued.RemoveRange(0, entries.Length);
         _journal.AddRange(entries);
         _taken += entries.Length;
-        return new TakenEntries(entries, settled, [], _queued.Count);
+        return new TakenEntries(EntryBatch.Of(entries), settled, [], _queued.Count);
     }
 
     private SettleResult Settle(Settlement settlement)

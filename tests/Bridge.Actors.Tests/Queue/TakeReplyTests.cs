@@ -13,25 +13,57 @@ public sealed class TakeReplyTests
     {
         var read = ReadList(Array(
             ":3\r\n", ":1\r\n", ":2\r\n", ":40\r\n", ":8\r\n", ":1\r\n",
-            Array(Bulk("0-6"), ":300000\r\n"),
-            Array(Bulk("b-1-5 0-5 1 p\n<a/>"), Bulk("b-1-6 0-6 1 d\n"))));
+            Array(Bulk("0-6"), ":300000\r\n", Bulk("0-7"), ":0\r\n", Bulk("0-8"), ":-1\r\n"),
+            Array(Bulk("5 2 00ff 1700000000123"), Bulk("7 1 abcd 1700000000456")),
+            Array(Bulk("<a/>"), Bulk(""), Bulk("a b\nc"))));
 
         Assert.Equal(8, read.Slice);
         Assert.True(read.Unfinished);
         Assert.Equal(new SettleResult(3, 1, 2), read.Taken.Settled);
         Assert.Equal(40, read.Taken.Remaining);
-        Assert.Equal([new OversizeEntry(EntryPosition.OfSequence(6), 300_000, "oversize")], read.Taken.Oversize);
-        Assert.Equal([(5UL, EntryKind.Payload), (6UL, EntryKind.DeadLettered)], read.Taken.Entries.Select(entry => (entry.Position.Low, entry.Kind)));
+        Assert.Equal(
+            [
+                new OversizeEntry(EntryPosition.OfSequence(6), 300_000, "oversize"),
+                new OversizeEntry(EntryPosition.OfSequence(7), 0, "empty-payload"),
+                new OversizeEntry(EntryPosition.OfSequence(8), 0, "trimmed"),
+            ],
+            read.Taken.Oversize);
+        Assert.Equal(
+            [
+                ("0-5", EntryKind.Payload, "b-00ff-5", "<a/>", 1_700_000_000_123),
+                ("0-6", EntryKind.DeadLettered, "b-00ff-6", "", 1_700_000_000_123),
+                ("0-7", EntryKind.Payload, "b-abcd-7", "a b\nc", 1_700_000_000_456),
+            ],
+            read.Taken.Entries.Select(entry => (
+                entry.Position.ToString(),
+                entry.Kind,
+                entry.GeneratedId,
+                Encoding.UTF8.GetString(entry.Payload.Span),
+                entry.TakenAt.ToUnixTimeMilliseconds())));
     }
 
     [Theory]
-    [InlineData("an element that Bridge did not write", "by hand", "b-1-6 0-6 1 p\n")]
-    [InlineData("sequences that fall", "b-1-6 0-6 1 p\n", "b-1-5 0-5 1 p\n")]
-    [InlineData("a sequence twice", "b-1-6 0-6 1 p\n", "b-1-6 0-6 1 p\n")]
-    public void A_journal_that_somebody_edited_is_refused(string row, string first, string second)
+    [InlineData("nothing where a run should be", "")]
+    [InlineData("three words", "5 2 00ff")]
+    [InlineData("five words", "5 2 00ff 1 2")]
+    [InlineData("sequence zero", "0 2 00ff 1")]
+    [InlineData("a sequence too long", "18446744073709551616 2 00ff 1")]
+    [InlineData("a count of zero", "5 0 00ff 1")]
+    [InlineData("no count", "5 x 00ff 1")]
+    [InlineData("no prefix", "5 2  1")]
+    [InlineData("a prefix that is not hexadecimal", "5 2 00fg 1")]
+    [InlineData("a prefix that makes ids too long", "5 2 00000000000000000000000000000000f 1")]
+    [InlineData("a time before 1970", "5 2 00ff -1")]
+    [InlineData("a time after 9999", "5 2 00ff 253402300800000")]
+    [InlineData("a run for fewer entries than there are", "5 1 00ff 1")]
+    [InlineData("a run for more entries than there are", "5 3 00ff 1")]
+    [InlineData("a gap between two runs", "5 1 00ff 1", "7 1 00ff 1")]
+    [InlineData("sequences that fall", "5 1 00ff 1", "4 1 00ff 1")]
+    [InlineData("a sequence twice", "5 1 00ff 1", "5 1 00ff 1")]
+    public void A_journal_that_somebody_edited_is_refused(string row, params string[] runs)
     {
         var fault = Assert.Throws<QueueFaultException>(() => ReadList(Array(
-            ":0\r\n", ":0\r\n", ":0\r\n", ":0\r\n", ":1\r\n", ":0\r\n", Array(), Array(Bulk(first), Bulk(second)))));
+            ":0\r\n", ":0\r\n", ":0\r\n", ":0\r\n", ":1\r\n", ":0\r\n", Array(), Array([.. runs.Select(Bulk)]), Array(Bulk("a"), Bulk("b")))));
         Assert.True(fault.Fault == QueueFault.Other, row);
     }
 
@@ -48,11 +80,11 @@ public sealed class TakeReplyTests
     {
         var wire = Array(Bulk("1700000000123-4"), Array([.. fields.Select(Bulk)]), Bulk("1700000000999"));
         var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
-        var entry = StreamElement.Read(ref reader, new BatchBuffer(), "b-0a1b2c3d-");
+        var entry = StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
 
         Assert.True(payload == Encoding.UTF8.GetString(entry.Payload.Span), row);
         Assert.Equal(new EntryPosition(1_700_000_000_123, 4), entry.Position);
-        Assert.Equal("b-0a1b2c3d-1700000000123-4", Encoding.UTF8.GetString(entry.GeneratedId.Span));
+        Assert.Equal("b-0a1b2c3d-1700000000123-4", entry.GeneratedId);
         Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123), entry.PushedAt);
         Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_999), entry.TakenAt);
     }
@@ -62,30 +94,33 @@ public sealed class TakeReplyTests
     {
         byte[] wire = [.. "*3\r\n$3\r\n1-1\r\n*4\r\n$1\r\na\r\n$1\r\n"u8, 0xFF, .. "\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\n1\r\n"u8];
         var reader = new RespReader(wire);
-        var entry = StreamElement.Read(ref reader, new BatchBuffer(), "b-");
+        var entry = StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
         Assert.Equal([.. "{\"a\":\""u8, 0xFF, .. "\",\"b\":\"c\"}"u8], entry.Payload.ToArray());
+    }
+
+    [Theory]
+    [InlineData("no dash", "1700000000123")]
+    [InlineData("no second number", "1700000000123-")]
+    [InlineData("no first number", "-4")]
+    [InlineData("a letter", "1700000000123-4x")]
+    [InlineData("a number too long", "18446744073709551616-0")]
+    [InlineData("longer than any id", "00000000000000000000000000000000000001-00001")]
+    public void A_stream_entry_without_an_id_is_refused(string row, string id)
+    {
+        var wire = Array(Bulk(id), Array(Bulk("x"), Bulk("<a/>")), Bulk("1700000000999"));
+        var fault = Assert.Throws<QueueFaultException>(() =>
+        {
+            var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
+            StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
+        });
+        Assert.True(fault.Fault == QueueFault.Other, row);
     }
 
     [Fact]
     public void The_id_prefix_is_of_the_queue_name_alone()
     {
-        Assert.Equal("b-c8574f57-".Length, StreamElement.IdPrefix("xmpp:outbound").Length);
-        Assert.Matches("^b-[0-9a-f]{8}-$", StreamElement.IdPrefix("xmpp:outbound"));
+        Assert.Matches("^[0-9a-f]{8}$", StreamElement.IdPrefix("xmpp:outbound"));
         Assert.NotEqual(StreamElement.IdPrefix("a"), StreamElement.IdPrefix("b"));
-    }
-
-    [Fact]
-    public void A_batch_lies_in_short_lived_arrays_an_entry_never_across_two()
-    {
-        var buffer = new BatchBuffer();
-        var random = new Random(3);
-        for (var i = 0; i < 2_000; i++)
-        {
-            var length = random.Next(0, 1_000);
-            Assert.Equal(length, buffer.Take(length).Length);
-        }
-
-        Assert.Equal(200_000, buffer.Take(200_000).Length);
     }
 
     [Fact]
@@ -106,11 +141,7 @@ public sealed class TakeReplyTests
     {
         var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
         reader.MoveNext();
-        return TakeReply.Read(reader, (ref RespReader element, BatchBuffer buffer) =>
-        {
-            element.MoveNextScalar();
-            return JournalElement.TryParse(buffer.Copy(ref element), out var entry) ? entry : throw TakeReply.Unreadable();
-        });
+        return TakeReply.Read(reader, JournalRun.Read);
     }
 
     private static string Bulk(string text) =>

@@ -15,6 +15,8 @@ internal static class EncoderFixture
     public const int MaxDepth = 6;
     public const int MaxAttributes = 8;
 
+    public static readonly GeneratedIds Ids = new("0123456789abcdef", ofStream: false);
+
     public static readonly DateTimeOffset Now = new(2026, 5, 17, 12, 0, 0, TimeSpan.Zero);
 
     public static readonly StanzaSettings Rules = new()
@@ -32,7 +34,7 @@ internal static class EncoderFixture
     public static readonly StanzaEncoder EntryEncoder = new(Rules, Domain);
 
     public static QueueEntry Entry(ReadOnlyMemory<byte> payload, DateTimeOffset? pushedAt = null) =>
-        new(EntryPosition.OfSequence(7), EntryKind.Payload, Encoding.ASCII.GetBytes(GeneratedId), payload, Now, pushedAt);
+        new(EntryPosition.OfSequence(7), EntryKind.Payload, Ids, payload, Now, pushedAt);
 
     public static (EncodeResult Result, byte[] Output) Encode(byte[] payload, DateTimeOffset? pushedAt = null)
     {

@@ -36,7 +36,7 @@ internal sealed class ScriptedEncoder : IStanzaEncoder
     public static QueueEntry Entry(long sequence, string? payload = null) => new(
         EntryPosition.OfSequence((ulong)sequence),
         EntryKind.Payload,
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"b-0123456789abcdef-{sequence}")),
+        EncoderFixture.Ids,
         Encoding.UTF8.GetBytes(payload ?? sequence.ToString(CultureInfo.InvariantCulture)),
         TakenAt,
         null);

@@ -62,12 +62,17 @@ public sealed class StanzaWriterActorTests : ActorSpec
     }
 
     [Fact]
-    public void Only_the_segment_is_encoded_not_the_array_behind_it()
+    public void The_memory_of_a_batch_is_given_back_once_it_is_encoded_and_not_before()
     {
-        QueueEntry[] entries = [.. Enumerable.Range(1, 6).Select(sequence => ScriptedEncoder.Entry(sequence))];
-        _writer.Tell(new StanzaWriterActor.EncodeBatch(1, 2, new ArraySegment<QueueEntry>(entries, 2, 2)));
+        var batch = Batch(1, 0, ScriptedEncoder.Entry(1), ScriptedEncoder.Entry(2, "throw"));
+        _writer.Tell(batch);
+        _connection.ExpectMsg<StanzaWriterActor.EncodingFailed>(TimeSpan.Zero);
+        Assert.Equal(2, batch.Entries.Count);
 
-        Assert.Equal(["3: <e>3</e>", "4: <e>4</e>"], Stanzas(Encoded()));
+        batch = Batch(1, 0, ScriptedEncoder.Entry(1), ScriptedEncoder.Entry(2));
+        _writer.Tell(batch);
+        Assert.Equal(["1: <e>1</e>", "2: <e>2</e>"], Stanzas(Encoded()));
+        Assert.Empty(batch.Entries);
     }
 
     [Fact]
@@ -115,7 +120,7 @@ public sealed class StanzaWriterActorTests : ActorSpec
         Assert.Equal(1, Assert.Single(answers.OfType<StanzaWriterActor.EncodingFailed>()).Batch.FirstOrdinal);
     }
 
-    private static StanzaWriterActor.EncodeBatch Batch(int flow, long first, params QueueEntry[] entries) => new(flow, first, entries);
+    private static StanzaWriterActor.EncodeBatch Batch(int flow, long first, params QueueEntry[] entries) => new(flow, first, EntryBatch.Of(entries));
 
     private static IEnumerable<string> Stanzas(EncodedBatch batch) => [.. batch.Entries.ToArray().Select(entry =>
         $"{entry.Position.Low}: {Encoding.UTF8.GetString(batch.Bytes(entry.Offset, entry.Length))}")];

@@ -23,7 +23,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
         var random = new Random(seed);
         var pushed = Enumerable.Range(0, 3_000).Select(_ =>
         {
-            var payload = new byte[random.Next(0, 2_000)];
+            var payload = new byte[random.Next(1, 2_000)];
             random.NextBytes(payload);
             return payload;
         }).ToList();
@@ -534,7 +534,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
         Assert.Equal(new QueueDepth(0, 0, null), await queue.Queue.DepthAsync());
     }
 
-    protected static string GeneratedId(QueueEntry entry) => System.Text.Encoding.ASCII.GetString(entry.GeneratedId.Span);
+    protected static string GeneratedId(QueueEntry entry) => entry.GeneratedId;
 
     protected static string Facts(QueueEntry entry) =>
         $"{entry.Position} {entry.Kind} {GeneratedId(entry)} {entry.PushedAt:O} {Convert.ToHexString(entry.Payload.Span)}";
@@ -572,6 +572,92 @@ public sealed class ListQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.
         var after = await queue.TakeAllAsync();
         Assert.Equal(4, after.Count);
         Assert.Equal(EntryPosition.OfSequence(7), after[0].Position);
+    }
+
+    [Fact]
+    public async Task An_empty_entry_is_dead_lettered_at_once_and_its_neighbours_arrive()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(QueueUnderTest.Numbered(0), [], [], QueueUnderTest.Numbered(1), []);
+
+        var taken = await queue.TakeAsync();
+
+        Assert.Equal(
+            [EntryKind.Payload, EntryKind.DeadLettered, EntryKind.DeadLettered, EntryKind.Payload, EntryKind.DeadLettered],
+            taken.Entries.Select(entry => entry.Kind));
+        Assert.Equal(
+            new ulong[] { 2, 3, 5 }.Select(sequence => new OversizeEntry(EntryPosition.OfSequence(sequence), 0, "empty-payload")),
+            taken.Oversize);
+        var dead = await queue.Dead.ListAsync(10);
+        Assert.Equal(taken.Oversize.Select(entry => entry.Position).Reverse(), dead.Select(letter => letter.Position));
+        Assert.All(dead, letter => Assert.Equal(("empty-payload", 0L), (letter.Reason, letter.Size)));
+        Assert.Equal(taken.Entries.Select(Facts), (await queue.ReadAllAsync()).Select(Facts));
+        Assert.Equal(new SettleResult(5, 0, 0), await queue.SettleAsync(taken.Entries[^1].Position));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(64)]
+    public async Task The_journal_tells_of_each_entry_when_and_by_whom_it_was_taken_whatever_is_read_and_settled(int batch)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        const int seed = 20_261_124;
+        var random = new Random(seed);
+        await queue.PushAsync(200);
+        List<QueueEntry> taken = [];
+        while (taken.Count < 200)
+        {
+            if (random.Next(5) == 0)
+                await queue.RecoverAsync();
+            taken.AddRange((await queue.TakeAsync(new TakeLimits(random.Next(1, batch + 1), 1 << 20))).Entries);
+        }
+
+        for (var settled = 0; settled < 200;)
+        {
+            var after = random.Next(0, 201);
+            var read = (await queue.Queue.ReadJournalAsync(queue.Session, EntryPosition.OfSequence((ulong)after), new TakeLimits(random.Next(1, 80), 1 << 20))).Entries;
+            Assert.Equal(
+                taken.Skip(Math.Max(after, settled)).Take(read.Count).Select(entry => (Facts(entry), entry.TakenAt)),
+                read.Select(entry => (Facts(entry), entry.TakenAt)));
+            Assert.True(read.Count > 0 || after >= 200, $"seed {seed}: nothing was read behind {after}");
+            var upTo = Math.Min(200, settled + random.Next(1, 40));
+            Assert.Equal(upTo - settled, (await queue.SettleAsync(EntryPosition.OfSequence((ulong)upTo))).Removed);
+            settled = upTo;
+            Assert.Equal(settled == 200 ? 0 : 1, Math.Sign(await queue.App.ListLengthAsync(queue.Keys.Runs)));
+        }
+    }
+
+    [Theory]
+    [InlineData("an entry too many")]
+    [InlineData("an entry too few")]
+    [InlineData("no runs")]
+    public async Task A_journal_that_somebody_edited_is_refused_by_every_call(string edit)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, Redis);
+        await queue.PushAsync(10);
+        var entries = (await queue.TakeAsync(new TakeLimits(5, 1 << 20))).Entries;
+        await queue.SettleAsync(entries[1].Position);
+        switch (edit)
+        {
+            case "an entry too many":
+                await queue.App.ListLeftPushAsync(queue.Keys.Inflight, "by hand");
+                break;
+            case "an entry too few":
+                await queue.App.ListRightPopAsync(queue.Keys.Inflight, 1);
+                break;
+            default:
+                await queue.App.KeyDeleteAsync(queue.Keys.Runs);
+                break;
+        }
+
+        Assert.Contains("journal", (await QueueUnderTest.FaultsAsync(QueueFault.Other, queue.RecoverAsync)).Message, StringComparison.Ordinal);
+        if (edit == "no runs")
+            return;
+        await QueueUnderTest.FaultsAsync(QueueFault.Other, () => queue.TakeAsync());
+        await QueueUnderTest.FaultsAsync(QueueFault.Other, () => queue.SettleAsync(entries[4].Position));
+        await QueueUnderTest.FaultsAsync(QueueFault.Other, () => queue.Queue.ReadJournalAsync(queue.Session, EntryPosition.Zero, QueueUnderTest.Plenty));
+        Assert.Equal(5, await queue.App.ListLengthAsync(queue.Keys.Queue));
     }
 
     [Fact]

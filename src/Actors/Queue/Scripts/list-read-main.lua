@@ -1,19 +1,12 @@
 -- Reads the journal behind a sequence. ARGV: 2 the sequence, 9 entries, 10 bytes, 12 slice.
-local refused = fenced()
+local refused = fenced() or open_journal()
 if refused then
   return refused
 end
-local first = redis.call('LINDEX', KEYS[2], 0)
-if not first then
-  return { 0, 0, 0, -1, tonumber(ARGV[12]), 0, {}, {} }
-end
-local head = tonumber(string.match(first, '^%S+ 0%-(%d+) '))
-if not head then
-  return redis.error_reply('BRIDGE-JOURNAL the journal holds an element that Bridge did not write')
-end
-local index = math.max(0, tonumber(ARGV[2]) - head + 1)
+local first = math.max(tonumber(ARGV[2]), settled) + 1
 local want, room, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
-local read, bytes = {}, 0
+local read, runs, bytes = {}, {}, 0
+local index = first - settled - 1
 local stop = false
 while #read < want and not stop do
   local asked = math.min(slice, want - #read)
@@ -37,4 +30,15 @@ while #read < want and not stop do
   end
   stop = stop or #elements < asked
 end
-return { 0, 0, 0, -1, slice, 0, {}, read }
+
+-- The runs that these entries belong to, the first and the last one cut to them.
+local last = first + #read - 1
+local at = #read > 0 and runs_before(first - 1)
+while at do
+  local run_first, count, run_prefix, taken_at = parse_run(redis.call('LINDEX', KEYS[7], at))
+  local run_last = run_first + count - 1
+  local from, to = math.max(run_first, first), math.min(run_last, last)
+  runs[#runs + 1] = number(from) .. ' ' .. number(to - from + 1) .. ' ' .. run_prefix .. ' ' .. taken_at
+  at = run_last < last and at + 1
+end
+return { 0, 0, 0, -1, slice, 0, {}, runs, read }

@@ -1,5 +1,5 @@
 -- Opens a new session.
--- KEYS: queue, journal, lease, confirmed, dead letters, a key that never exists.
+-- KEYS: queue, journal, lease, confirmed, dead letters, a key that never exists, the journal's runs.
 -- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 the last sequence that the caller remembers,
 -- then the prefixes of the attempts whose answers it did not get.
 redis.call('DEL', KEYS[6])
@@ -14,20 +14,26 @@ redis.call('LLEN', KEYS[1])
 redis.call('XLEN', KEYS[5])
 local length = redis.call('LLEN', KEYS[2])
 local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'taken', 'mark', 'mark-at', 'mark-endpoint', 'mark-start',
-  'base-prefix', 'base-taken')
+  'base-prefix', 'base-taken', 'settled')
 
-local first, last = 0, 0
+local first, last, settled = 0, 0, 0
 local taken
 if length > 0 then
-  first = tonumber(string.match(redis.call('LINDEX', KEYS[2], 0), '^%S+ 0%-(%d+) '))
-  last = tonumber(string.match(redis.call('LINDEX', KEYS[2], -1), '^%S+ 0%-(%d+) '))
-  if not first or not last or last - first + 1 ~= length then
+  -- The runs tell what the numbers are, also where the counter is gone; and that none is missing.
+  local newest, oldest = redis.call('LINDEX', KEYS[7], -1), redis.call('LINDEX', KEYS[7], 0)
+  local run_first, run_count = string.match(newest or '', '^(%d+) (%d+) ')
+  local head = tonumber(string.match(oldest or '', '^(%d+) '))
+  taken = run_first and tonumber(run_first) + tonumber(run_count) - 1
+  settled = taken and taken - length
+  local told = known[9] and tonumber(string.sub(known[9], 3))
+  if not taken or taken ~= tonumber(known[2] or taken) or settled < head - 1 or told and told ~= settled then
     return redis.error_reply('BRIDGE-JOURNAL the journal holds an element that Bridge did not write, or lacks one that it did')
   end
-  -- The next entry continues the journal, whose sequences have no gaps.
-  taken = last
+  first, last = settled + 1, taken
 else
+  redis.call('DEL', KEYS[7])
   taken = math.max(tonumber(known[2] or '0'), tonumber(ARGV[3]))
+  settled = taken
 end
 
 -- A mark ahead of everything that was taken speaks of another history: whoever believed it would
@@ -48,7 +54,7 @@ end
 
 redis.call('SET', KEYS[3], ARGV[1] .. string.format('%.0f', session), 'KEEPTTL')
 redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2], 'taken', string.format('%.0f', taken),
-  'base-prefix', base_prefix, 'base-taken', base_taken)
+  'settled', '0-' .. string.format('%.0f', settled), 'base-prefix', base_prefix, 'base-taken', base_taken)
 if mark == '' then
   redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
 end

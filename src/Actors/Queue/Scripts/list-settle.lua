@@ -6,52 +6,39 @@
 local rejected_from = 14
 local removed = 0
 
--- A journal element: '<id> 0-<sequence> <taken at> <kind>' LF payload.
-local function parse(element)
-  return string.match(element, '^(%S+) 0%-(%d+) (%d+) (%a)\n()')
-end
-
 local function settle()
   local up_to = tonumber(ARGV[2])
-  local first = (up_to > 0 or #ARGV >= rejected_from or ARGV[13] ~= '0') and redis.call('LINDEX', KEYS[2], 0)
-  if first then
-    local _, head = parse(first)
-    head = tonumber(head)
-    if not head then
-      return redis.error_reply('BRIDGE-JOURNAL the journal holds an element that Bridge did not write')
-    end
+  if taken > settled and (up_to > 0 or #ARGV >= rejected_from or ARGV[13] ~= '0') then
     -- Calls are pipelined: had an earlier settlement of this session failed, this one would take away
     -- what that one was to dead-letter, or move the mark over it.
-    local before = tonumber(ARGV[13]) - head
+    local before = tonumber(ARGV[13]) - settled - 1
     local unburied = before >= 0 and redis.call('LINDEX', KEYS[2], before)
-    if head <= tonumber(ARGV[3]) or unburied and select(4, parse(unburied)) == 'p' then
+    if settled < tonumber(ARGV[3]) or unburied and unburied ~= '' then
       return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
     end
-    local length = redis.call('LLEN', KEYS[2])
-    local count = math.max(0, math.min(up_to - head + 1, length))
+    local length = taken - settled
+    local count = math.max(0, math.min(up_to - settled, length))
     for i = rejected_from, #ARGV, 5 do
-      local index = tonumber(ARGV[i]) - head
-      if index >= 0 and index < length then
-        local element = redis.call('LINDEX', KEYS[2], index)
-        local id, sequence, taken_at, kind, start = parse(element)
-        if sequence ~= ARGV[i] then
-          return redis.error_reply('BRIDGE-JOURNAL the sequences of the journal have a gap')
-        end
-        -- A place holder is in the dead letters already.
-        if kind == 'p' then
-          bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '0-' .. sequence, id, ARGV[i + 4], taken_at,
-            { 'payload', string.sub(element, start) })
-          -- What stays in the journal must not be sent by whoever reads it, nor lose its place in
-          -- sequences that have no gaps.
-          if index >= count then
-            redis.call('LSET', KEYS[2], index, id .. ' 0-' .. sequence .. ' ' .. taken_at .. ' d\n')
-          end
+      local sequence = tonumber(ARGV[i])
+      local index = sequence - settled - 1
+      local payload = index >= 0 and index < length and redis.call('LINDEX', KEYS[2], index)
+      -- A place holder is in the dead letters already.
+      if payload and payload ~= '' then
+        local _, _, run_prefix, taken_at = parse_run(redis.call('LINDEX', KEYS[7], runs_before(sequence - 1)))
+        bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '0-' .. ARGV[i], 'b-' .. run_prefix .. '-' .. ARGV[i], ARGV[i + 4],
+          taken_at, { 'payload', payload })
+        -- What stays in the journal must not be sent by whoever reads it, nor lose its place in
+        -- sequences that have no gaps.
+        if index >= count then
+          redis.call('LSET', KEYS[2], index, '')
         end
       end
     end
     if count > 0 then
+      settled = settled + count
       redis.call('LTRIM', KEYS[2], count, -1)
-      redis.call('HSET', KEYS[4], 'settled', '0-' .. string.format('%.0f', head + count - 1))
+      redis.call('LTRIM', KEYS[7], runs_before(settled), -1)
+      redis.call('HSET', KEYS[4], 'settled', '0-' .. number(settled))
       removed = count
     end
   end

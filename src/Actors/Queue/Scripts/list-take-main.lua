@@ -1,28 +1,30 @@
 -- Settles, then moves entries from the head of the queue to the end of the journal.
-local refused = fenced()
+local refused = fenced() or open_journal()
 if refused then
   return refused
 end
-local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'taken')
-if not known[1] or not known[2] then
-  return redis.error_reply('BRIDGE-STALE the sequence counter is gone')
-end
 -- Ends the script with WRONGTYPE before anything was written.
 redis.call('LLEN', KEYS[1])
-redis.call('LLEN', KEYS[2])
 refused = settle()
 if refused then
   return refused
 end
 
 local want, room, limit, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local prefix, sequence = 'b-' .. known[1] .. '-', tonumber(known[2])
-local behind_payload, behind_place_holder = ' ' .. now .. ' p\n', ' ' .. now .. ' d\n'
-local moved, oversize = {}, {}
+local moved, buried = {}, {}
 local count, bytes = 0, 0
 local stop = false
 
--- Slices, because what a slice reads is copied several times before its sizes are known.
+local function bury_taken(reason, detail, offset, payload)
+  local sequence = number(taken + count)
+  bury(reason, detail, offset, '0-' .. sequence, 'b-' .. prefix .. '-' .. sequence, 0, now, { 'payload', payload })
+  moved[count] = ''
+  buried[#buried + 1] = '0-' .. sequence
+  buried[#buried + 1] = #payload
+end
+
+-- Slices, because what a slice reads is copied several times before its sizes are known: the larger
+-- they are, the less a take costs, and the longer it blocks Redis where huge entries lie close together.
 while count < want and not stop do
   local asked = math.min(slice, want - count)
   local elements = redis.call('LRANGE', KEYS[1], count, count + asked - 1)
@@ -37,18 +39,15 @@ while count < want and not stop do
       stop = true
       break
     end
-    sequence = sequence + 1
     count = count + 1
-    local number = string.format('%.0f', sequence)
     if size > limit then
-      bury('oversize', size .. ' bytes, the limit is ' .. ARGV[11], -1, '0-' .. number, prefix .. number, 0, now,
-        { 'payload', payload })
-      moved[count] = prefix .. number .. ' 0-' .. number .. behind_place_holder
-      oversize[#oversize + 1] = '0-' .. number
-      oversize[#oversize + 1] = size
+      bury_taken('oversize', size .. ' bytes, the limit is ' .. ARGV[11], -1, payload)
       stop = true
+    elseif size == 0 then
+      -- Empty is what a place holder looks like.
+      bury_taken('empty-payload', 'nothing at all', 0, payload)
     else
-      moved[count] = prefix .. number .. ' 0-' .. number .. behind_payload .. payload
+      moved[count] = payload
       bytes = bytes + size
       stop = bytes >= room
     end
@@ -59,18 +58,21 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 4)
+    slice = math.min(slice * 4, 8)
   end
   stop = stop or #elements < asked
 end
 
+local run = {}
 if count > 0 then
   -- Lua cannot spread more than about 8,000 arguments.
   for i = 1, count, 4000 do
     redis.call('RPUSH', KEYS[2], unpack(moved, i, math.min(i + 3999, count)))
   end
+  run[1] = number(taken + 1) .. ' ' .. count .. ' ' .. prefix .. ' ' .. now
+  redis.call('RPUSH', KEYS[7], run[1])
   redis.call('LTRIM', KEYS[1], count, -1)
-  redis.call('HSET', KEYS[4], 'taken', string.format('%.0f', sequence))
+  redis.call('HSET', KEYS[4], 'taken', number(taken + count))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, 0, oversize, moved }
+return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, 0, buried, run, moved }

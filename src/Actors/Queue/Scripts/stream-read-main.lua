@@ -42,4 +42,4 @@ while #read < want and not stop do
   stop = stop or #pending < asked
 end
 trim_dead(ARGV[7], ARGV[8])
-return { 0, dead, dead_trimmed, -1, 1, unfinished, gone, read }
+return { 0, dead, dead_trimmed, -1, 1, unfinished, gone, {}, read }

@@ -3,4 +3,4 @@ if refused then
   return refused
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, -1, 1, unfinished, {}, {} }
+return { removed, dead, dead_trimmed, -1, 1, unfinished, {}, {}, {} }
