@@ -84,6 +84,8 @@ internal sealed partial class HttpServer(
         builder.Services.AddRoutingCore();
         builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("bridge")).WithMetrics(metrics => metrics
             .AddMeter(BridgeMetrics.MeterName)
+            // What the runtime itself counts: memory, collections, threads.
+            .AddMeter("System.Runtime")
             .AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
