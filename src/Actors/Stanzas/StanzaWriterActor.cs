@@ -25,8 +25,6 @@ public sealed class StanzaWriterActor : ReceiveActor
     /// <param name="Cause">What it died of.</param>
     public sealed record EncodingFailed(EncodeBatch Batch, Exception Cause);
 
-    private const int ExpectedStanzaGrowth = 160;
-
     private readonly IStanzaEncoder _encoder;
     private readonly IActorRef _connection;
     private readonly TimeProvider _time;
@@ -57,7 +55,7 @@ public sealed class StanzaWriterActor : ReceiveActor
         var entries = work.Entries.AsSpan();
         var expected = 0;
         foreach (ref readonly var entry in entries)
-            expected += entry.Payload.Length + ExpectedStanzaGrowth;
+            expected += entry.Payload.Length + StanzaEncoder.ExpectedGrowth;
 
         var output = new PooledBufferWriter(expected);
         var encoded = new EncodedEntry[entries.Length];
