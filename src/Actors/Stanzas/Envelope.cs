@@ -133,6 +133,8 @@ internal ref struct Envelope
     /// <summary>Names of the hints, in the order of their bits.</summary>
     public static readonly ImmutableArray<string> HintNames = ["store", "no-store", "no-copy", "no-permanent-store"];
 
+    private static readonly byte[][] FieldNameBytes = [.. FieldNames.Select(Encoding.ASCII.GetBytes)];
+
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = MaxJsonDepth };
 
     private readonly ReadOnlySpan<byte> _json;
@@ -476,9 +478,9 @@ internal ref struct Envelope
 
     private static bool TryFindField(ref Utf8JsonReader reader, out EnvelopeField field)
     {
-        for (var i = 0; i < FieldNames.Length; i++)
+        for (var i = 0; i < FieldNameBytes.Length; i++)
         {
-            if (reader.ValueTextEquals(FieldNames[i]))
+            if (reader.ValueIsEscaped ? reader.ValueTextEquals(FieldNameBytes[i]) : reader.ValueSpan.SequenceEqual(FieldNameBytes[i]))
             {
                 field = (EnvelopeField)i;
                 return true;

@@ -20,6 +20,9 @@ namespace Bridge.Stanzas;
 /// </summary>
 public sealed class StanzaEncoder : IStanzaEncoder
 {
+    /// <summary>Bytes by which a stanza is seldom longer than its payload: what is filled in, and what is escaped.</summary>
+    internal const int ExpectedGrowth = 160;
+
     private readonly StanzaFirewall _firewall;
     private readonly int _maxBytes;
     private readonly TimeSpan _delayStampAfter;
@@ -83,12 +86,16 @@ public sealed class StanzaEncoder : IStanzaEncoder
         Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
         generatedId = shape.Id.Exists ? [] : generatedId[..entry.Ids.Write(entry.Position, generatedId)];
         scoped var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
-        scoped var measure = new StanzaWriter(default, measuring: true);
-        WriteRaw(ref measure, raw);
-        if (measure.Written > _maxBytes)
-            return Oversize(measure.Written);
-        scoped var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        scoped var writer = new StanzaWriter(output.GetSpan(stanza.Length + ExpectedGrowth));
         WriteRaw(ref writer, raw);
+        if (writer.Written > _maxBytes)
+            return Oversize(writer.Written);
+        if (writer.Overflowed)
+        {
+            writer = new StanzaWriter(output.GetSpan((int)writer.Written));
+            WriteRaw(ref writer, raw);
+        }
+
         output.Advance((int)writer.Written);
         return new EncodeResult(default, raw.AddId ? 0 : IdHash(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped));
     }
@@ -212,12 +219,16 @@ public sealed class StanzaEncoder : IStanzaEncoder
             ownId ? envelope.Bytes(envelope.Id) : generatedId,
             hasOriginId,
             !hasDelay && IsLate(pushedAt, now) ? pushedAt : null);
-        scoped var measure = new StanzaWriter(default, measuring: true);
-        WriteMessage(ref measure, envelope, message);
-        if (measure.Written > _maxBytes)
-            return Oversize(measure.Written);
-        scoped var writer = new StanzaWriter(output.GetSpan((int)measure.Written), measuring: false);
+        scoped var writer = new StanzaWriter(output.GetSpan(entry.Payload.Length + ExpectedGrowth));
         WriteMessage(ref writer, envelope, message);
+        if (writer.Written > _maxBytes)
+            return Oversize(writer.Written);
+        if (writer.Overflowed)
+        {
+            writer = new StanzaWriter(output.GetSpan((int)writer.Written));
+            WriteMessage(ref writer, envelope, message);
+        }
+
         output.Advance((int)writer.Written);
         return new EncodeResult(default, ownId ? XxHash3.HashToUInt64(message.Id) : 0);
     }
@@ -340,23 +351,27 @@ public sealed class StanzaEncoder : IStanzaEncoder
     }
 
     /// <summary>
-    /// Fills a span from its front, or only measures. Each stanza is written by the same code twice,
-    /// first to learn its length: so nothing is appended when it is too large, and no length is
-    /// computed apart from the writing.
+    /// Fills a span from its front. What no longer fits is only counted: so a stanza that needs more
+    /// room than was expected is written again by the same code into as much as it needs, one that is
+    /// too large is not appended at all, and no length is computed apart from the writing.
     /// </summary>
-    private ref struct StanzaWriter(Span<byte> target, bool measuring)
+    private ref struct StanzaWriter(Span<byte> target)
     {
         private readonly Span<byte> _target = target;
-        private readonly bool _measuring = measuring;
 
-        /// <summary>Bytes written so far.</summary>
+        /// <summary>Bytes written so far, or counted.</summary>
         public long Written { get; private set; }
+
+        /// <summary>Whether not everything fitted: the span's content is worthless then.</summary>
+        public readonly bool Overflowed => Written > _target.Length;
+
+        // Empty once something did not fit.
+        private readonly Span<byte> Room => Written < _target.Length ? _target[(int)Written..] : default;
 
         /// <summary>Appends bytes.</summary>
         public void Write(scoped ReadOnlySpan<byte> bytes)
         {
-            if (!_measuring)
-                bytes.CopyTo(_target[(int)Written..]);
+            bytes.TryCopyTo(Room);
             Written += bytes.Length;
         }
 
@@ -364,7 +379,10 @@ public sealed class StanzaEncoder : IStanzaEncoder
         public void WriteAttribute(scoped ReadOnlySpan<byte> beginning, scoped ReadOnlySpan<byte> value)
         {
             Write(beginning);
-            Written += _measuring ? XmlText.EscapedAttributeLength(value) : XmlText.EscapeAttribute(value, _target[(int)Written..]);
+            var room = Room;
+            Written += XmlText.FitsHoweverEscaped(value, room) || XmlText.EscapedAttributeLength(value) <= room.Length
+                ? XmlText.EscapeAttribute(value, room)
+                : XmlText.EscapedAttributeLength(value);
             Write("'"u8);
         }
 
@@ -372,7 +390,10 @@ public sealed class StanzaEncoder : IStanzaEncoder
         public void WriteElement(scoped ReadOnlySpan<byte> startTag, scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> endTag)
         {
             Write(startTag);
-            Written += _measuring ? XmlText.EscapedTextLength(text) : XmlText.EscapeText(text, _target[(int)Written..]);
+            var room = Room;
+            Written += XmlText.FitsHoweverEscaped(text, room) || XmlText.EscapedTextLength(text) <= room.Length
+                ? XmlText.EscapeText(text, room)
+                : XmlText.EscapedTextLength(text);
             Write(endTag);
         }
     }

@@ -26,8 +26,6 @@ public sealed class StanzaWriterActor : ReceiveActor
     /// <param name="Cause">What it died of.</param>
     public sealed record EncodingFailed(EncodeBatch Batch, Exception Cause);
 
-    private const int ExpectedStanzaGrowth = 160;
-
     private readonly IStanzaEncoder _encoder;
     private readonly IActorRef _connection;
     private readonly TimeProvider _time;
@@ -58,7 +56,7 @@ public sealed class StanzaWriterActor : ReceiveActor
         var entries = work.Entries.Span;
         var expected = 0;
         foreach (ref readonly var entry in entries)
-            expected += entry.Payload.Length + ExpectedStanzaGrowth;
+            expected += entry.Payload.Length + StanzaEncoder.ExpectedGrowth;
 
         var output = new PooledBufferWriter(expected);
         var count = entries.Length;

@@ -170,6 +170,9 @@ internal static class XmlText
         }
     }
 
+    /// <summary>Whether text fits in any case, escaped: no character becomes longer than <c>&amp;apos;</c>.</summary>
+    public static bool FitsHoweverEscaped(ReadOnlySpan<byte> text, Span<byte> destination) => text.Length <= destination.Length / 6;
+
     /// <summary>How many bytes <see cref="EscapeAttribute" /> writes.</summary>
     public static int EscapedAttributeLength(ReadOnlySpan<byte> text) => EscapedLength(text, AttributeEscapes);
 

@@ -102,6 +102,23 @@ public sealed class StanzaEncoderTests
         Assert.Equal(RejectionReason.Oversize, Encode(Payload("", body)).Result.Rejection.Reason);
     }
 
+    [Fact]
+    public void A_stanza_that_outgrows_the_expected_room_is_written_whole()
+    {
+        // Escaping makes each of these four bytes long: somewhere on the way the first room is too
+        // small by one byte, then by many.
+        for (var count = 0; count <= 900; count++)
+        {
+            var (result, output) = Encode(Encoding.UTF8.GetBytes($$"""{"to":"a@b","id":"1","body":"{{new string('<', count)}}"}"""));
+
+            Assert.True(result.Accepted);
+            Assert.Equal(
+                $"<message from='bot@app.example' to='a@b' id='1' type='chat'><body>{string.Concat(Enumerable.Repeat("&lt;", count))}</body>"
+                + "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>",
+                Encoding.UTF8.GetString(output));
+        }
+    }
+
     [Theory]
     [InlineData("<message to='a@b' id='x&amp;y' />", "x&y")]
     [InlineData("<message to='a@b' id='x&#x79;'/>", "xy")]
