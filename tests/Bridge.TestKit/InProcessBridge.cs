@@ -19,7 +19,8 @@ public sealed class InProcessBridge : IAsyncDisposable
     public InProcessBridge(BridgeSettings settings, Func<BridgeParts, BridgeParts>? change = null)
     {
         _system = ActorSystem.Create("test-" + settings.Name, ConfigurationFactory.ParseString(
-            "akka { loglevel = INFO, stdout-loglevel = WARNING, log-dead-letters = off, log-dead-letters-during-shutdown = off }"));
+            "akka { loglevel = INFO, stdout-loglevel = WARNING, log-dead-letters = off, log-dead-letters-during-shutdown = off, "
+            + "actor.default-dispatcher.executor = \"Bridge.Scheduling.MailboxChainExecutor, Bridge.Actors\" }"));
         _bridges = _system.ActorOf(
             BridgesActor.Props([settings], bridge =>
             {

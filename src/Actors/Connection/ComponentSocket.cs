@@ -50,6 +50,8 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Pipe _output = new(new PipeOptions(
         minimumSegmentSize: MaxSliceBytes,
+        // Flush writes what the kernel takes at once; only what waits for room goes on elsewhere.
+        readerScheduler: PipeScheduler.Inline,
         pauseWriterThreshold: 0, // The caller's window bounds it; see Flush.
         useSynchronizationContext: false));
 

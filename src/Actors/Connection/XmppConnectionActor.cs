@@ -7,6 +7,7 @@ using Akka.Routing;
 using Bridge.Inbound;
 using Bridge.Outcomes;
 using Bridge.Queue;
+using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;
@@ -147,7 +148,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <summary>Carries what the socket's loops read into the mailbox, with the life it belongs to.</summary>
     private sealed class Mailbox(IActorRef connection, int incarnation) : IInboundSink
     {
-        public void Post(InboundBatch batch) => connection.Tell(new FromLink(incarnation, batch));
+        public void Post(InboundBatch batch) => MailboxChain.Tell(connection, new FromLink(incarnation, batch));
 
         public void Ended(SocketEnd end, string? detail) => connection.Tell(new LinkEnded(incarnation, end, detail));
     }

@@ -45,6 +45,14 @@ public static class RedisFaults
             ?? (text.StartsWith("ERR max number of clients", StringComparison.Ordinal) ? QueueFault.NotReady : QueueFault.Other);
     }
 
+    /// <summary>Whether Redis does not know the script that EVALSHA named: it has done nothing.</summary>
+    public static bool IsUnknownScript(QueueFaultException fault)
+    {
+        ArgumentNullException.ThrowIfNull(fault);
+        return fault is { Fault: QueueFault.NotReady, InnerException: RedisServerException answer }
+            && answer.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
+    }
+
     private static QueueFault? OfCode(ReadOnlySpan<char> text)
     {
         if (text.StartsWith('-'))

@@ -131,16 +131,28 @@ public sealed class RedisLink : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            var fault = RedisFaults.Classify(exception);
-            // A server that lost its role keeps its connections: only a new one finds the server that
-            // has the role now, behind the same name.
-            if (fault is QueueFault.Unreachable or QueueFault.ReadOnly)
-                Drop(connection);
             if (reply is { IsCompleted: false })
-                _ = ObserveAsync(reply);
-            throw new QueueFaultException(fault, Describe(exception, deadline), exception);
+                Abandon(reply);
+            throw FaultOf(connection, exception, deadline);
         }
     }
+
+    /// <summary>
+    /// Names what a call on this connection met. On a missed deadline, a connection fault, or the answer of a
+    /// server that is not (or no longer) the master, the connection is thrown away.
+    /// </summary>
+    internal QueueFaultException FaultOf(RedisConnection connection, Exception exception, TimeSpan deadline)
+    {
+        var fault = RedisFaults.Classify(exception);
+        // A server that lost its role keeps its connections: only a new one finds the server that
+        // has the role now, behind the same name.
+        if (fault is QueueFault.Unreachable or QueueFault.ReadOnly)
+            Drop(connection);
+        return new QueueFaultException(fault, Describe(exception, deadline), exception);
+    }
+
+    /// <summary>Nobody waits for this reply any more: its failure is no news, and its buffer goes back.</summary>
+    internal static void Abandon<T>(Task<T> reply) => _ = ObserveAsync(reply);
 
     private static ConfigurationOptions Read(string connectionString)
     {

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;
@@ -74,6 +75,11 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     private sealed record DepthRead(int Life, QueueDepth Depth);
 
     private sealed record CallFailed(int Life, Exception Cause);
+
+    private sealed record PumpNow
+    {
+        public static readonly PumpNow Instance = new();
+    }
 
     private sealed record RecoverNow
     {
@@ -183,6 +189,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         Receive<Settled>(message => message.Life == _life, OnSettled);
         Receive<DepthRead>(message => message.Life == _life, OnDepthRead);
         Receive<CallFailed>(message => message.Life == _life, message => OnFault(message.Cause));
+        Receive<PumpNow>(_ => Pump());
         Receive<RecoverNow>(_ => Recover());
         Receive<ReadDepth>(_ => OnReadDepth());
         // Late results of an earlier life: the new session has read the truth from the journal.
@@ -260,7 +267,12 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             Release(next);
         }
 
-        Pump();
+        // A queue that is empty now is waited on only when what came is on the socket: asking Redis again
+        // takes as long as encoding and writing one message.
+        if (_queueMayHaveMore || !NothingUnderWay)
+            Pump();
+        else
+            MailboxChain.TellLast(Self, PumpNow.Instance);
     }
 
     private void Release(Taken taken)
@@ -565,7 +577,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     private void Call<T>(Task<T> call, Func<int, T, object> success)
     {
         var life = _life;
-        call.PipeTo(Self, Self, result => success(life, result), cause => new CallFailed(life, cause));
+        _ = MailboxChain.PipeTo(call, Self, result => success(life, result), cause => new CallFailed(life, cause));
     }
 
     private static bool IsNothing(Settlement settlement) =>

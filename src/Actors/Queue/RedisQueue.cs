@@ -33,6 +33,9 @@ public abstract class RedisQueue : IOutboundQueue
     private readonly List<string> _unanswered = [];
     private EntryPosition _seen;
     private int _takeSlice = 1;
+
+    // The waiting connection over which Redis was told the take script.
+    private long _scriptKnownOn;
     private int _readSlice = 1;
 
     /// <summary>Prepares a queue; connects to nothing yet.</summary>
@@ -115,11 +118,21 @@ public abstract class RedisQueue : IOutboundQueue
         ArgumentNullException.ThrowIfNull(session);
         var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
         var deadline = Settings.WaitTime + Settings.CallTimeout;
-        // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends.
-        var wait = WaitAsync(connection, deadline);
-        var take = TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline);
-        var waitFault = await wait.ConfigureAwait(false);
-        var taken = await take.ConfigureAwait(false);
+        // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends. Its reply
+        // comes first, so that it has ended when the take has: awaiting it apart would wake a thread for nothing.
+        var wait = IssueWait(connection);
+        TakenEntries taken;
+        try
+        {
+            taken = await TakeByDigestAsync(connection, session, limits, deadline).ConfigureAwait(false);
+        }
+        catch (QueueFaultException)
+        {
+            RedisLink.Abandon(wait);
+            throw;
+        }
+
+        var waitFault = await EndOfAsync(wait, connection).ConfigureAwait(false);
         if (waitFault is null || taken.Entries.Count > 0 || taken.Oversize.Count > 0)
             return taken;
         // A full Redis refuses the wait, not the take: look again after a pause instead.
@@ -200,16 +213,17 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Reads the entries out of a reply, with what they have in common.</summary>
     private protected abstract void ReadEntries(ref RESPite.Messages.RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch);
 
-    /// <summary>Sends arguments of EVAL; names the key at fault when one has the wrong type.</summary>
+    /// <summary>Sends arguments of EVAL or EVALSHA; names the key at fault when one has the wrong type.</summary>
     private protected async Task<RespResult> SendAsync(
         RedisLink link,
         RedisConnection connection,
         RedisKeyOrValue[] arguments,
-        TimeSpan deadline)
+        TimeSpan deadline,
+        string command = "EVAL")
     {
         try
         {
-            return await link.SendAsync(connection, database => database.ExecuteRespAsync("EVAL", arguments), deadline)
+            return await link.SendAsync(connection, database => database.ExecuteRespAsync(command, arguments), deadline)
                 .ConfigureAwait(false);
         }
         catch (QueueFaultException fault) when (fault.Fault == QueueFault.WrongType)
@@ -243,20 +257,53 @@ public abstract class RedisQueue : IOutboundQueue
         return sum;
     }
 
-    private async Task<QueueFaultException?> WaitAsync(RedisConnection connection, TimeSpan deadline)
+    private Task<RespResult> IssueWait(RedisConnection connection)
     {
         EntryPosition seen;
         lock (_gate)
             seen = _seen;
         try
         {
-            (await _waiting.SendAsync(connection, database => IssueWaitAsync(database, seen), deadline).ConfigureAwait(false)).Dispose();
+            return IssueWaitAsync(connection.Database, seen);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // The client throws at once where it has no connection; the take behind it meets the same.
+            return Task.FromException<RespResult>(exception);
+        }
+    }
+
+    private async Task<QueueFaultException?> EndOfAsync(Task<RespResult> wait, RedisConnection connection)
+    {
+        try
+        {
+            (await wait.WaitAsync(Settings.CallTimeout, _time).ConfigureAwait(false)).Dispose();
             return null;
         }
-        catch (QueueFaultException fault)
+        catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            return fault;
+            RedisLink.Abandon(wait);
+            return _waiting.FaultOf(connection, exception, Settings.CallTimeout);
         }
+    }
+
+    private async Task<TakenEntries> TakeByDigestAsync(RedisConnection connection, QueueSession session, TakeLimits limits, TimeSpan deadline)
+    {
+        if (Interlocked.Read(ref _scriptKnownOn) == connection.Number)
+        {
+            try
+            {
+                return await TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline, byDigest: true).ConfigureAwait(false);
+            }
+            catch (QueueFaultException fault) when (RedisFaults.IsUnknownScript(fault))
+            {
+                // A SCRIPT FLUSH: nothing was done. EVAL tells Redis the script again.
+            }
+        }
+
+        var taken = await TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline).ConfigureAwait(false);
+        Interlocked.Exchange(ref _scriptKnownOn, connection.Number);
+        return taken;
     }
 
     private async Task<TakenEntries> TakeAsync(
@@ -265,10 +312,12 @@ public abstract class RedisQueue : IOutboundQueue
         QueueSession session,
         TakeLimits limits,
         Part part,
-        TimeSpan deadline)
+        TimeSpan deadline,
+        bool byDigest = false)
     {
-        var arguments = TakeScript.Arguments(_keys, Values(session, part, limits, Volatile.Read(ref _takeSlice)));
-        using var reply = await SendAsync(link, connection, arguments, deadline).ConfigureAwait(false);
+        var values = Values(session, part, limits, Volatile.Read(ref _takeSlice));
+        var arguments = byDigest ? TakeScript.ArgumentsByDigest(_keys, values) : TakeScript.Arguments(_keys, values);
+        using var reply = await SendAsync(link, connection, arguments, deadline, byDigest ? "EVALSHA" : "EVAL").ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntries);
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
         lock (_gate)
