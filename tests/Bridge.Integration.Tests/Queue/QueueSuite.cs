@@ -383,6 +383,23 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
     }
 
     [Fact]
+    public async Task A_wait_survives_that_Redis_forgets_the_scripts()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
+        for (var round = 0; round < 3; round++)
+        {
+            await queue.PushAsync(2);
+            Assert.Equal(2, (await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries.Count);
+            await queue.ServerAsync("SCRIPT", "FLUSH");
+            var waiting = queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
+            await queue.PushAsync(1);
+            Assert.Single((await waiting).Entries);
+        }
+
+        Assert.Equal(9, (await queue.ReadAllAsync()).Count);
+    }
+
+    [Fact]
     public async Task An_entry_above_the_limit_is_dead_lettered_whole_and_its_neighbours_arrive()
     {
         await using var queue = await QueueUnderTest.StartAsync(kind, Redis);
