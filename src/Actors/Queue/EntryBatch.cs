@@ -62,10 +62,13 @@ public sealed class EntryBatch : IReadOnlyList<QueueEntry>
     /// <inheritdoc />
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>An empty batch with room for so many entries, whose payloads have so many bytes at most.</summary>
-    internal static EntryBatch Rent(int entries, int bytes) => entries == 0
+    /// <summary>An empty batch with room for so many entries, which are what is left of a reply.</summary>
+    internal static EntryBatch Rent(int entries, in RespReader rest) => entries == 0
         ? Empty
-        : new EntryBatch(ArrayPool<QueueEntry>.Shared.Rent(entries), 0, ArrayPool<byte>.Shared.Rent(Math.Max(1, bytes)));
+        : new EntryBatch(
+            ArrayPool<QueueEntry>.Shared.Rent(entries),
+            0,
+            ArrayPool<byte>.Shared.Rent(checked((int)rest.ProtocolBytesRemaining)));
 
     /// <summary>Adds the next entry.</summary>
     internal void Add(in QueueEntry entry) => _entries[Count++] = entry;

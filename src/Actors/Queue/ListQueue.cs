@@ -64,8 +64,7 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
         return database.ExecuteRespAsync("BLMOVE", arguments);
     }
 
-    private protected override void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch) =>
-        JournalRun.Read(ref reader, runs, batch);
+    private protected override EntryBatch ReadEntries(ref RespReader reader) => JournalRun.Read(ref reader);
 
     private Task<long> LengthAsync(RedisConnection connection, string key) =>
         _link.SendAsync(connection, database => database.ListLengthAsync(key), Settings.CallTimeout);
@@ -74,12 +73,24 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
 /// <summary>Numbers the payloads of a list's journal by the runs that they belong to. Pure.</summary>
 internal static class JournalRun
 {
-    /// <summary>Adds an array of payloads to a batch. An empty one holds the place of a dead letter.</summary>
-    /// <exception cref="QueueFaultException">The runs are for more or fewer entries than there are.</exception>
-    public static void Read(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch)
+    /// <summary>Reads an array of runs and one of payloads. An empty payload holds the place of a dead letter.</summary>
+    /// <exception cref="QueueFaultException">The runs have gaps, or are for more or fewer entries than there are.</exception>
+    public static EntryBatch Read(ref RespReader reader)
     {
+        reader.MoveNextAggregate();
+        var runs = new TakenRun[reader.AggregateLength()];
+        for (var i = 0; i < runs.Length; i++)
+        {
+            reader.MoveNextScalar();
+            if (!TakenRun.TryParse(reader.ReadString(), out runs[i])
+                || (i > 0 && runs[i].First != runs[i - 1].First + (ulong)runs[i - 1].Count))
+                throw TakeReply.Unreadable();
+        }
+
+        reader.MoveNextAggregate();
         var left = reader.AggregateLength();
-        foreach (ref readonly var run in runs)
+        var batch = EntryBatch.Rent(left, reader);
+        foreach (ref readonly var run in runs.AsSpan())
         {
             if (run.Count > left)
                 throw TakeReply.Unreadable();
@@ -99,7 +110,6 @@ internal static class JournalRun
             }
         }
 
-        if (left != 0)
-            throw TakeReply.Unreadable();
+        return left == 0 ? batch : throw TakeReply.Unreadable();
     }
 }

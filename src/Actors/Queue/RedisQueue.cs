@@ -211,7 +211,7 @@ public abstract class RedisQueue : IOutboundQueue
     private protected abstract Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen);
 
     /// <summary>Reads the entries out of a reply, with what they have in common.</summary>
-    private protected abstract void ReadEntries(ref RESPite.Messages.RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch);
+    private protected abstract EntryBatch ReadEntries(ref RESPite.Messages.RespReader reader);
 
     /// <summary>Sends arguments of EVAL or EVALSHA; names the key at fault when one has the wrong type.</summary>
     private protected async Task<RespResult> SendAsync(

@@ -89,11 +89,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
         return database.ExecuteRespAsync("XREAD", arguments);
     }
 
-    private protected override void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch)
-    {
-        for (var left = reader.AggregateLength(); left > 0; left--)
-            batch.Add(StreamElement.Read(ref reader, batch, _ids));
-    }
+    private protected override EntryBatch ReadEntries(ref RespReader reader) => StreamElement.Read(ref reader, _ids);
 }
 
 /// <summary>Turns stream entries into queue entries. Pure.</summary>
@@ -121,45 +117,49 @@ internal static class StreamElement
             : null;
 
     /// <summary>
-    /// Reads <c>[id, [field, value, …], taken at]</c>. The payload is the value of the field
-    /// <c>payload</c>, or of the only field; of several others a flat JSON envelope is made.
+    /// Reads an array with when the entries were taken, once for all of them or once for each, and one with
+    /// their ids and contents in turn. A content is the payload, or an array of fields and values in turn of
+    /// which a flat JSON envelope is made.
     /// </summary>
     /// <exception cref="QueueFaultException">The reply has another form.</exception>
-    public static QueueEntry Read(ref RespReader reader, EntryBatch batch, GeneratedIds ids)
+    public static EntryBatch Read(ref RespReader reader, GeneratedIds ids)
     {
         reader.MoveNextAggregate();
-        reader.MoveNextScalar();
-        Span<byte> id = stackalloc byte[LongestId];
-        if (reader.ScalarLength() > LongestId || !TryParsePosition(id[..reader.CopyTo(id)], out var position))
-            throw TakeReply.Unreadable();
+        var times = new DateTimeOffset[reader.AggregateLength()];
+        for (var i = 0; i < times.Length; i++)
+        {
+            reader.MoveNextScalar();
+            times[i] = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64());
+        }
 
         reader.MoveNextAggregate();
-        var payload = ReadPayload(ref reader, batch);
-        reader.MoveNextScalar();
-        return new QueueEntry(
-            position,
-            EntryKind.Payload,
-            ids,
-            payload,
-            DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
-            PushedAt(position));
+        var count = reader.AggregateLength() / 2;
+        if (count > 0 && times.Length != 1 && times.Length != count)
+            throw TakeReply.Unreadable();
+        var batch = EntryBatch.Rent(count, reader);
+        Span<byte> id = stackalloc byte[LongestId];
+        for (var i = 0; i < count; i++)
+        {
+            reader.MoveNextScalar();
+            if (reader.ScalarLength() > LongestId || !TryParsePosition(id[..reader.CopyTo(id)], out var position))
+                throw TakeReply.Unreadable();
+            reader.MoveNext();
+            var payload = reader.IsScalar
+                ? batch.Copy(ref reader)
+                : ReadFields(ref reader);
+            batch.Add(new QueueEntry(
+                position, EntryKind.Payload, ids, payload, times[times.Length == 1 ? 0 : i], PushedAt(position)));
+        }
+
+        return batch;
     }
 
-    private static ReadOnlyMemory<byte> ReadPayload(ref RespReader reader, EntryBatch batch)
+    private static ReadOnlyMemory<byte> ReadFields(ref RespReader reader)
     {
         var fields = reader.AggregateLength() / 2;
         var ahead = reader;
-        ReadOnlyMemory<byte>? payload = null;
-        for (var i = 0; i < fields; i++)
-        {
-            reader.MoveNextScalar();
-            var isPayload = fields == 1 || (payload is null && reader.Is("payload"u8));
-            reader.MoveNextScalar();
-            if (isPayload)
-                payload = batch.Copy(ref reader);
-        }
-
-        return payload ?? StreamEnvelope.Write(ahead, fields);
+        reader.SkipChildren();
+        return StreamEnvelope.Write(ahead, fields);
     }
 
     private static bool TryParsePosition(ReadOnlySpan<byte> id, out EntryPosition position)

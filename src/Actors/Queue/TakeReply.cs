@@ -7,15 +7,15 @@ namespace Bridge.Queue;
 /// <summary>
 /// What the scripts that settle, take and read answer, in this order: removed, dead-lettered, dead
 /// letters trimmed, remaining, next slice, whether the settlement is unfinished, entries that the script
-/// dead-lettered (position and size in turn), runs (of a list), entries.
+/// dead-lettered (position and size in turn), what entries have in common, entries.
 /// </summary>
 /// <param name="Taken">The reply in the seam's terms.</param>
 /// <param name="Slice">How many entries the next call should look at first.</param>
 /// <param name="Unfinished">The settlement was more than one call may do: it wants to be asked for again.</param>
 internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
 {
-    /// <summary>Adds the elements of the reply's last array to a batch.</summary>
-    internal delegate void ReadEntries(ref RespReader reader, ReadOnlySpan<TakenRun> runs, EntryBatch batch);
+    /// <summary>Reads the last two arrays of the reply, in the form of the queue's kind.</summary>
+    internal delegate EntryBatch ReadEntries(ref RespReader reader);
 
     /// <summary>Reads a reply whose entries have the form of the queue's kind.</summary>
     /// <exception cref="QueueFaultException">The reply has another form: somebody else wrote to the journal.</exception>
@@ -48,20 +48,7 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
                 position, Math.Max(0, bytes), bytes switch { < 0 => "trimmed", 0 => "empty-payload", _ => "oversize" });
         }
 
-        reader.MoveNextAggregate();
-        var runs = new TakenRun[reader.AggregateLength()];
-        for (var i = 0; i < runs.Length; i++)
-        {
-            reader.MoveNextScalar();
-            if (!TakenRun.TryParse(reader.ReadString(), out runs[i]) || (i > 0 && runs[i].First != runs[i - 1].First + (ulong)runs[i - 1].Count))
-                throw Unreadable();
-        }
-
-        reader.MoveNextAggregate();
-        var count = reader.AggregateLength();
-        // What is left of the reply is the entries: more than enough for their payloads.
-        var batch = EntryBatch.Rent(count, count == 0 ? 0 : checked((int)reader.ProtocolBytesRemaining));
-        readEntries(ref reader, runs, batch);
+        var batch = readEntries(ref reader);
         var entries = batch.Span;
         for (var i = 1; i < entries.Length; i++)
         {

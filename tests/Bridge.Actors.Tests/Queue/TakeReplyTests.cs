@@ -68,8 +68,7 @@ public sealed class TakeReplyTests
     }
 
     [Theory]
-    [InlineData("one field of any name", "<a/>", "x", "<a/>")]
-    [InlineData("the field payload", "<a/>", "to", "b", "payload", "<a/>")]
+    [InlineData("a payload", "<a/>", "<a/>")]
     [InlineData("several fields", """{"to":"b","body":"c"}""", "to", "b", "body", "c")]
     [InlineData("what JSON escapes", "{\"a\":\"\\\"\\\\\\u000a\",\"\\u0001\":\"ü\"}", "a", "\"\\\n", "\u0001", "ü")]
     [InlineData("meta that is an object", """{"to":"b","meta":{"x":[1, 2]}}""", "to", "b", "meta", """{"x":[1, 2]}""")]
@@ -78,9 +77,8 @@ public sealed class TakeReplyTests
     [InlineData("meta that is cut", """{"to":"b","meta":"{"}""", "to", "b", "meta", "{")]
     public void A_stream_entry_has_a_payload(string row, string payload, params string[] fields)
     {
-        var wire = Array(Bulk("1700000000123-4"), Array([.. fields.Select(Bulk)]), Bulk("1700000000999"));
-        var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
-        var entry = StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
+        var content = fields.Length == 1 ? Bulk(fields[0]) : Array([.. fields.Select(Bulk)]);
+        var entry = Assert.Single(ReadStream(Array(Bulk("1700000000999")) + Array(Bulk("1700000000123-4"), content)));
 
         Assert.True(payload == Encoding.UTF8.GetString(entry.Payload.Span), row);
         Assert.Equal(new EntryPosition(1_700_000_000_123, 4), entry.Position);
@@ -92,9 +90,8 @@ public sealed class TakeReplyTests
     [Fact]
     public void Bytes_that_are_no_UTF8_stay_for_the_firewall_to_reject()
     {
-        byte[] wire = [.. "*3\r\n$3\r\n1-1\r\n*4\r\n$1\r\na\r\n$1\r\n"u8, 0xFF, .. "\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\n1\r\n"u8];
-        var reader = new RespReader(wire);
-        var entry = StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
+        byte[] wire = [.. "*1\r\n$1\r\n1\r\n*2\r\n$3\r\n1-1\r\n*4\r\n$1\r\na\r\n$1\r\n"u8, 0xFF, .. "\r\n$1\r\nb\r\n$1\r\nc\r\n"u8];
+        var entry = Assert.Single(ReadStream(wire));
         Assert.Equal([.. "{\"a\":\""u8, 0xFF, .. "\",\"b\":\"c\"}"u8], entry.Payload.ToArray());
     }
 
@@ -107,13 +104,27 @@ public sealed class TakeReplyTests
     [InlineData("longer than any id", "00000000000000000000000000000000000001-00001")]
     public void A_stream_entry_without_an_id_is_refused(string row, string id)
     {
-        var wire = Array(Bulk(id), Array(Bulk("x"), Bulk("<a/>")), Bulk("1700000000999"));
-        var fault = Assert.Throws<QueueFaultException>(() =>
-        {
-            var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
-            StreamElement.Read(ref reader, EntryBatch.Rent(1, wire.Length), new GeneratedIds("0a1b2c3d", ofStream: true));
-        });
+        var fault = Assert.Throws<QueueFaultException>(() => ReadStream(Array(Bulk("1700000000999")) + Array(Bulk(id), Bulk("<a/>"))));
         Assert.True(fault.Fault == QueueFault.Other, row);
+    }
+
+    [Fact]
+    public void Entries_of_a_stream_were_taken_together_or_each_at_its_time()
+    {
+        var entries = Array(Bulk("1-1"), Bulk("<a/>"), Bulk("1-2"), Array(Bulk("to"), Bulk("b"), Bulk("body"), Bulk("c")), Bulk("2-0"), Bulk("<b/>"));
+
+        Assert.Equal(
+            [("1-1", "<a/>", 7), ("1-2", """{"to":"b","body":"c"}""", 7), ("2-0", "<b/>", 7)],
+            ReadStream(Array(Bulk("7")) + entries).Select(Facts));
+        Assert.Equal(
+            [("1-1", "<a/>", 7), ("1-2", """{"to":"b","body":"c"}""", 8), ("2-0", "<b/>", 9)],
+            ReadStream(Array(Bulk("7"), Bulk("8"), Bulk("9")) + entries).Select(Facts));
+        Assert.Throws<QueueFaultException>(() => ReadStream(Array(Bulk("7"), Bulk("8")) + entries));
+        Assert.Throws<QueueFaultException>(() => ReadStream(Array() + entries));
+        Assert.Empty(ReadStream(Array() + Array()));
+
+        static (string, string, long) Facts(QueueEntry entry) =>
+            (entry.Position.ToString(), Encoding.UTF8.GetString(entry.Payload.Span), entry.TakenAt.ToUnixTimeMilliseconds());
     }
 
     [Fact]
@@ -142,6 +153,14 @@ public sealed class TakeReplyTests
         var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
         reader.MoveNext();
         return TakeReply.Read(reader, JournalRun.Read);
+    }
+
+    private static EntryBatch ReadStream(string wire) => ReadStream(Encoding.UTF8.GetBytes(wire));
+
+    private static EntryBatch ReadStream(byte[] wire)
+    {
+        var reader = new RespReader(wire);
+        return StreamElement.Read(ref reader, new GeneratedIds("0a1b2c3d", ofStream: true));
     }
 
     private static string Bulk(string text) =>

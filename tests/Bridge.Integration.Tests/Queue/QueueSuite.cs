@@ -13,7 +13,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
 
     protected RedisServer Redis => fixture.Redis;
 
-    private static RejectedEntry Reject(EntryPosition position) => new(position, "not-well-formed", "a detail", 7, 2);
+    protected static RejectedEntry Reject(EntryPosition position) => new(position, "not-well-formed", "a detail", 7, 2);
 
     [Fact]
     public async Task Entries_arrive_in_order_and_byte_for_byte()
@@ -823,6 +823,30 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
         await queue.App.StreamDeleteConsumerGroupAsync(queue.Keys.Queue, "audit");
         Assert.Equal(5, (await queue.SettleAsync(entries[9].Position)).Removed);
         Assert.Equal(5, await queue.App.StreamLengthAsync(queue.Keys.Queue));
+    }
+
+    [Fact]
+    public async Task Older_entries_that_are_not_the_journal_s_stay_when_it_is_settled()
+    {
+        await using var queue = await QueueUnderTest.StartAsync(QueueKind.Stream, Redis);
+        await queue.ServerAsync("XGROUP", "DESTROY", queue.Keys.Queue, "bridge");
+        await queue.PushAsync(5);
+        // Somebody wants the group to begin behind what is there.
+        await queue.App.StreamCreateConsumerGroupAsync(queue.Keys.Queue, "bridge", "$");
+        await queue.PushAsync(10);
+        await queue.RecoverAsync();
+        var entries = await queue.TakeAllAsync();
+
+        Assert.Equal(10, entries.Count);
+        Assert.Equal(6, (await queue.SettleAsync(entries[5].Position)).Removed);
+        Assert.Equal(9, await queue.App.StreamLengthAsync(queue.Keys.Queue));
+        await queue.ServerAsync("XTRIM", queue.Keys.Queue, "MAXLEN", "4");
+        Assert.Equal(3, (await queue.SettleAsync(entries[8].Position, Reject(entries[7].Position))).Removed);
+        Assert.Equal(
+            entries.Skip(9).Select(entry => entry.Position.ToString()),
+            (await queue.App.StreamRangeAsync(queue.Keys.Queue)).Select(entry => (string)entry.Id!));
+        Assert.Equal(1, (await queue.SettleAsync(entries[9].Position)).Removed);
+        Assert.Equal(0, await queue.App.StreamLengthAsync(queue.Keys.Queue));
     }
 
     [Fact]

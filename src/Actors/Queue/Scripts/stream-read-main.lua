@@ -7,21 +7,23 @@ if refused then
 end
 local want, room = tonumber(ARGV[9]), tonumber(ARGV[10])
 local from = '(' .. ARGV[2]
-local read, gone = {}, {}
-local bytes = 0
+local read, times, gone = {}, {}, {}
+local count, bytes = 0, 0
 local stop = false
-while #read < want and not stop do
-  local asked = math.min(100, want - #read)
+while count < want and not stop do
+  local asked = math.min(100, want - count)
   local pending = redis.call('XPENDING', KEYS[1], group, from, '+', asked)
   for i = 1, #pending do
     local id = pending[i][1]
     local found = redis.call('XRANGE', KEYS[1], id, id)
     if #found > 0 then
-      local entry = found[1]
-      entry[3] = taken_at(pending[i][3])
-      read[#read + 1] = entry
-      for j = 1, #entry[2] do
-        bytes = bytes + #entry[2][j]
+      local fields = found[1][2]
+      count = count + 1
+      read[2 * count - 1] = id
+      read[2 * count] = sent_of(fields)
+      times[count] = taken_at(pending[i][3])
+      for j = 1, #fields do
+        bytes = bytes + #fields[j]
       end
     else
       bury('trimmed', 'the stream no longer has it', -1, id, id_prefix .. id, 0, taken_at(pending[i][3]), {})
@@ -42,4 +44,4 @@ while #read < want and not stop do
   stop = stop or #pending < asked
 end
 trim_dead(ARGV[7], ARGV[8])
-return { 0, dead, dead_trimmed, -1, 1, unfinished, gone, {}, read }
+return { 0, dead, dead_trimmed, -1, 1, unfinished, gone, times, read }

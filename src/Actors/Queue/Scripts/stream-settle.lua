@@ -12,16 +12,26 @@ local function taken_at(idle)
   return string.format('%.0f', tonumber(now) - idle)
 end
 
--- The dead letter's form of an entry's fields: what a list would hold as 'payload', else each by
--- its name, so that it can be put back as it was.
-local function content_of(fields)
+-- What of an entry's fields is sent: the payload of what the app made of one field, or named so; else
+-- all of them, of which Bridge makes an envelope.
+local function sent_of(fields)
   if #fields == 2 then
-    return { 'payload', fields[2] }
+    return fields[2]
   end
   for i = 1, #fields, 2 do
     if fields[i] == 'payload' then
-      return { 'payload', fields[i + 1] }
+      return fields[i + 1]
     end
+  end
+  return fields
+end
+
+-- The dead letter's form of an entry's fields: what a list would hold as 'payload', else each by
+-- its name, so that it can be put back as it was.
+local function content_of(fields)
+  local sent = sent_of(fields)
+  if sent ~= fields then
+    return { 'payload', sent }
   end
   -- Lua cannot spread more than about 8,000 arguments; so many fields never were a message.
   if #fields > 4000 then
@@ -72,6 +82,10 @@ local function settle()
     return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
   end
   local delete = (first or #ARGV >= rejected_from) and may_delete()
+  -- Trimming is half the work of deleting entry by entry. It may go no further than what is settled: where
+  -- the stream has older entries than the journal, another's or left by an older setting, those stay.
+  local head = first and delete and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local trim = head and not before(head[1], first[1])
   local last
   for i = rejected_from, #ARGV, 5 do
     local idle = idle_of(ARGV[i])
@@ -105,9 +119,14 @@ local function settle()
       end
       if #ids > 0 then
         rest = ids[#ids]
-        acknowledge(ids, delete)
+        acknowledge(ids, delete and not trim)
       end
     until #ids < 1000
+    if trim and rest then
+      -- All before the last one, and that one by itself.
+      redis.call('XTRIM', KEYS[1], 'MINID', '=', rest)
+      redis.call('XDEL', KEYS[1], rest)
+    end
     -- Up to where nothing of the prefix is left.
     if unfinished == 1 or not last or rest and before(last, rest) then
       last = rest

@@ -75,8 +75,8 @@ while count < want and not stop do
       break
     else
       count = count + 1
-      entry[3] = now
-      taken[#taken + 1] = entry
+      taken[2 * count - 1] = entry[1]
+      taken[2 * count] = sent_of(entry[2])
       bytes = bytes + size
     end
     large = large or size > 65536
@@ -84,7 +84,7 @@ while count < want and not stop do
   if large then
     slice = 1
   else
-    slice = math.min(slice * 4, 4)
+    slice = math.min(slice * 4, 8)
   end
   if #entries < asked and not stop then
     remaining = 0
@@ -93,4 +93,4 @@ while count < want and not stop do
   stop = stop or bytes >= room
 end
 trim_dead(ARGV[7], ARGV[8])
-return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, {}, taken }
+return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, { now }, taken }
