@@ -8,7 +8,8 @@ internal static class Latency
     private const int WarmUpSeconds = 2;
 
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PatienceWithPromises = TimeSpan.FromSeconds(60);
 
     public static async Task RunAsync(Session session)
     {
@@ -58,8 +59,8 @@ internal static class Latency
             await stage.Receiver.JoinedAsync(StartTimeout).WaitAsync(session.Stopping);
             var late = await Task.Factory.StartNew(
                 () => pusher.Push(contender.Messages, rate, session.Stopping), session.Stopping, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            // Whoever cannot keep up is not waited for: that shows already.
-            await stage.Receiver.ReachedAsync(contender.Messages, EndTimeout).WaitAsync(session.Stopping);
+            // Who promises nothing and cannot keep up is not waited for: that shows already.
+            await stage.Receiver.ReachedAsync(contender.Messages, contender.Promises ? PatienceWithPromises : Patience).WaitAsync(session.Stopping);
             var usage = await ProcessUsage.OfEndingAsync(running.Process);
             var measured = new Measured(contender, await stage.Receiver.ReportAsync(), late, usage);
             session.Note(measured.BreaksPromise);

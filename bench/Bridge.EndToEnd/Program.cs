@@ -5,6 +5,12 @@ using Bridge.EndToEnd;
 // Called by bench/run, which builds everything first. Exit codes: 0 done, 1 something could not be started or a
 // bridge broke a promise, 2 for wrong arguments, 130 when a signal cut it short.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help"] or ["-h"])
+{
+    Console.WriteLine(Options.Usage);
+    return 0;
+}
+
 Options options;
 try
 {

@@ -71,13 +71,17 @@ internal sealed class QueueLoader : IDisposable
 
     private void ReadLines(int lines)
     {
+        // The buffer begins with the end of the line before, so that an error, which begins with a minus sign, is told
+        // from the middle of an entry's id.
         var buffer = new byte[64 * 1024];
+        buffer[0] = (byte)'\n';
         while (lines > 0)
         {
-            var length = _socket.Receive(buffer);
-            if (length == 0 || buffer[0] == '-')
+            var length = 1 + _socket.Receive(buffer.AsSpan(1));
+            if (length == 1 || buffer.AsSpan(0, length).IndexOf("\n-"u8) >= 0)
                 throw new InvalidOperationException($"Redis refuses the messages: {Encoding.UTF8.GetString(buffer, 0, length)}");
-            lines -= buffer.AsSpan(0, length).Count((byte)'\n');
+            lines -= buffer.AsSpan(1, length - 1).Count((byte)'\n');
+            buffer[0] = buffer[length - 1];
         }
     }
 

@@ -56,8 +56,9 @@ internal static class Run
         stage.Stopping.ThrowIfCancellationRequested();
         await FillAsync(stage, contender);
         await stage.Receiver.ResetAsync();
-        foreach (var mark in (ReadOnlySpan<int>)[.. marks, contender.Messages])
-            _ = stage.Receiver.AwaitAsync(mark);
+        int[] counts = [.. marks, contender.Messages];
+        foreach (var count in counts)
+            await stage.Receiver.AwaitAsync(count);
         await stage.Receiver.WatchAsync(stage.Redis.Process.Id);
         if (stage.Server is { } server)
             await stage.Receiver.WatchAsync(server.Process.Id);
@@ -72,7 +73,7 @@ internal static class Run
 
             List<long> peaks = [];
             var complete = true;
-            foreach (var count in (int[])[.. marks, contender.Messages])
+            foreach (var count in counts)
             {
                 complete = complete && await ReachedAsync(stage, count, running.Process);
                 if (complete && count != contender.Messages)
