@@ -76,12 +76,14 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <param name="arguments">Its arguments, one each.</param>
     /// <param name="environment">Variables to add; a null value removes one.</param>
     /// <param name="workingDirectory">Where it runs; <see cref="Folder"/> when null.</param>
+    /// <param name="keepsInput">Whether its standard input stays open, for <see cref="TellAsync"/>.</param>
     /// <exception cref="InvalidOperationException">It already runs.</exception>
     public void Start(
         string fileName,
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string?>? environment = null,
-        string? workingDirectory = null)
+        string? workingDirectory = null,
+        bool keepsInput = false)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsRunning)
@@ -110,8 +112,17 @@ public sealed class ServerProcess : IAsyncDisposable
         }
 
         _process = Process.Start(start) ?? throw new InvalidOperationException($"{Name} did not start.");
-        _process.StandardInput.Close();
+        if (!keepsInput)
+            _process.StandardInput.Close();
         _reading = Task.WhenAll(ReadAsync(_process.StandardOutput), ReadAsync(_process.StandardError));
+    }
+
+    /// <summary>Writes a line to the program's standard input, which was kept open.</summary>
+    /// <exception cref="IOException">The program has ended.</exception>
+    public async Task TellAsync(string line)
+    {
+        await Current.StandardInput.WriteAsync($"{line}\n");
+        await Current.StandardInput.FlushAsync();
     }
 
     /// <summary>Sends a signal to the program and its children. Nothing happens when it has ended.</summary>

@@ -36,6 +36,17 @@ public sealed class ProcessTests
     }
 
     [Fact]
+    public async Task A_process_that_keeps_its_input_can_be_told_something()
+    {
+        await using var process = new ServerProcess("cat");
+        process.Start("cat", [], keepsInput: true);
+
+        await process.TellAsync("hello");
+
+        await process.LineAsync(line => line == "hello", Patience);
+    }
+
+    [Fact]
     public void Free_ports_are_never_handed_out_twice()
     {
         var ports = Enumerable.Range(0, 200).Select(_ => FreePorts.Next()).ToList();
