@@ -129,6 +129,9 @@ internal static class Contenders
         Start = (stage, _) => StartNode("blpop.mjs", stage),
     };
 
+    /// <summary>Where <c>bench/run</c> publishes the program.</summary>
+    private static string Published => Path.Combine(BridgeProcess.RepositoryRoot, "bench", "bin", "bridge", "bridge.dll");
+
     /// <summary>A program of the benchmark, as the build leaves it.</summary>
     public static string Built(string project) =>
         Path.Combine(BridgeProcess.RepositoryRoot, "bench", project, "bin", "Release", "net10.0", $"{project}.dll");
@@ -140,7 +143,7 @@ internal static class Contenders
         environment["BRIDGE_SECRET"] = Workload.Secret;
         var bridge = new BridgeProcess(new BridgeProcessOptions
         {
-            Program = program,
+            Program = program ?? Published,
             Configuration = configuration,
             Environment = environment,
         });
