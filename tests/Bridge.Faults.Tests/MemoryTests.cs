@@ -44,6 +44,39 @@ public sealed class MemoryTests(ITestOutputHelper output)
         Assert.Equal(1_000_000, queued + journal);
     }
 
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_message_costs_next_to_no_garbage(QueueKind kind)
+    {
+        const int warmUp = 60_000;
+        const int counted = 100_000;
+        await using var server = new ScriptedXmppServer(new ScriptedXmppServerOptions { CountsOnly = true });
+        await using var trial = await DeliveryTrial.StartAsync(server, kind: kind);
+        var text = new string('x', 220);
+        for (var pushed = 0; pushed < warmUp + counted; pushed += 1_000)
+        {
+            await Task.WhenAll(Enumerable.Range(pushed, 1_000).Select(Task (i) =>
+            {
+                RedisValue message = $"<message to='r{i % 100}@example.test' id='m-{i}' type='chat'><body>{text}</body></message>";
+                return kind == QueueKind.List
+                    ? trial.App.ListRightPushAsync(DeliveryTrial.Queue, message)
+                    : trial.App.StreamAddAsync(DeliveryTrial.Queue, "payload", message);
+            }));
+        }
+
+        await using var bridge = trial.Program(ConfirmGrade.Held);
+        bridge.Start();
+        await server.Tally.DistinctAsync(warmUp, TimeSpan.FromSeconds(60));
+        var (before, from) = (await AllocatedAsync(bridge), server.Tally.Distinct);
+        await server.Tally.DistinctAsync(warmUp + counted, TimeSpan.FromSeconds(60));
+        var perMessage = (await AllocatedAsync(bridge) - before) / (warmUp + counted - from);
+
+        output.WriteLine($"{kind}: {perMessage:F0} bytes per message");
+        // The payload alone has some 300 bytes: it is never copied into memory of its own.
+        Assert.InRange(perMessage, 1, 64);
+    }
+
     [Fact]
     public async Task A_hundred_entries_of_10_MiB_end_dead_lettered_and_never_enter_the_process()
     {
@@ -69,4 +102,8 @@ public sealed class MemoryTests(ITestOutputHelper output)
         // Counted, not read: together they are a gibibyte.
         Assert.Equal(100, await trial.App.StreamLengthAsync(trial.Keys.Dead));
     }
+
+    private static async Task<double> AllocatedAsync(BridgeProcess bridge) =>
+        (await bridge.MetricsAsync()).Sum("dotnet_gc_heap_total_allocated_bytes_total")
+        ?? throw new InvalidOperationException("The runtime's metrics are missing.");
 }

@@ -108,11 +108,11 @@ public sealed class DeliveryTrial : IAsyncDisposable
     }
 
     /// <summary>Starts a Redis; what a scripted server takes counts as arrived.</summary>
-    public static async Task<DeliveryTrial> StartAsync(ScriptedXmppServer server, RedisOptions? redis = null)
+    public static async Task<DeliveryTrial> StartAsync(ScriptedXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List)
     {
         var options = server.Options;
         var trial = new DeliveryTrial(
-            await RedisServer.StartAsync(redis), QueueKind.List, server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
+            await RedisServer.StartAsync(redis), kind, server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
         return await StartAsync(trial, () =>
         {
             trial.Observe(server.Received, "the server");
