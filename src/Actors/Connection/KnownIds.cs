@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using Bridge.Stanzas;
 
 namespace Bridge.Connection;
 
@@ -21,9 +22,24 @@ internal sealed class KnownIds(int capacity)
     // cache. A hash set with a queue of what to forget cost 15 % of Bridge's time.
     private const int Ways = 8;
 
+    // Keeps the reads of Remember from being left out.
+    private ulong _touched;
+
     private readonly ulong[] _known = new ulong[Ways * (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / 4))];
 
-    /// <summary>Remembers an id of the app's own.</summary>
+    /// <summary>Remembers the ids of the app's own in a batch.</summary>
+    public void Remember(ReadOnlySpan<EncodedEntry> batch)
+    {
+        // Nearly each set is somewhere in main memory. Read without waiting, they come all at once.
+        ulong touched = 0;
+        foreach (ref readonly var entry in batch)
+            touched ^= SetOf(entry.OwnIdHash)[0];
+        _touched = touched;
+        foreach (ref readonly var entry in batch)
+            Remember(entry.OwnIdHash);
+    }
+
+    /// <summary>Remembers an id of the app's own; 0 is none.</summary>
     public void Remember(ulong hash)
     {
         var set = SetOf(hash);

@@ -793,10 +793,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _release.Offer(batch);
         while (_release.TryTake(out var next))
         {
+            _ids.Remember(next.Entries);
             foreach (ref readonly var entry in next.Entries)
             {
                 _releasedBytes += entry.PayloadLength;
-                _ids.Remember(entry.OwnIdHash);
                 if (entry.IsRejected)
                     _metrics.Rejected(entry.Rejection.Reason);
             }

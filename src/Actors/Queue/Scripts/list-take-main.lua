@@ -3,8 +3,11 @@ local refused = fenced() or open_journal()
 if refused then
   return refused
 end
--- Ends the script with WRONGTYPE before anything was written.
-redis.call('LLEN', KEYS[1])
+if ARGV[2] ~= '0' or ARGV[4] ~= '' or ARGV[rejected_from] then
+  -- Ends the script with WRONGTYPE before anything was written. Where nothing is settled, reading the
+  -- queue does; each call that a single message is spared is two microseconds of its latency.
+  redis.call('LLEN', KEYS[1])
+end
 refused = settle()
 if refused then
   return refused
@@ -13,6 +16,7 @@ end
 local want, room, limit, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local moved, buried = {}, {}
 local count, bytes = 0, 0
+local remaining
 local stop = false
 
 local function bury_taken(reason, detail, offset, payload)
@@ -60,7 +64,10 @@ while count < want and not stop do
   else
     slice = math.min(slice * 4, 8)
   end
-  stop = stop or #elements < asked
+  if #elements < asked and not stop then
+    remaining = 0
+    stop = true
+  end
 end
 
 local run = {}
@@ -75,4 +82,4 @@ if count > 0 then
   redis.call('HSET', KEYS[4], 'taken', number(taken + count))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, redis.call('LLEN', KEYS[1]), slice, 0, buried, run, moved }
+return { removed, dead, dead_trimmed, remaining or redis.call('LLEN', KEYS[1]), slice, 0, buried, run, moved }
