@@ -26,6 +26,7 @@ internal sealed record Options
           --rate N           messages a second; may be repeated (latency: 1,000 and 10,000)
           --seconds S        how long that rate is held (20)
           --deep N           messages of the long queue (5,000,000)
+          --only NAME        only this row of the table; may be repeated (throughput)
           --bridge PATH      another bridge.dll; given twice, both run in each round
         """;
 
@@ -46,6 +47,8 @@ internal sealed record Options
     public int Seconds { get; init; } = 20;
 
     public int Deep { get; init; } = 5_000_000;
+
+    public IReadOnlyList<string> Only { get; init; } = [];
 
     public IReadOnlyList<string> Bridges { get; init; } = [];
 
@@ -77,6 +80,7 @@ internal sealed record Options
                 "--rate" => options with { Rates = [.. options.Rates, Number(word, value)] },
                 "--seconds" => options with { Seconds = Number(word, value) },
                 "--deep" => options with { Deep = Number(word, value) },
+                "--only" => options with { Only = [.. options.Only, value] },
                 "--bridge" => options with { Bridges = [.. options.Bridges, Program(value)] },
                 _ => throw new FormatException($"There is no option {word}."),
             };

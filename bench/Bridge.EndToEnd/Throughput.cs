@@ -18,9 +18,11 @@ internal static class Throughput
                 "From the first arrival to the last, from a queue that holds them all. Median of the rounds, and the range. " +
                 "Processor time is of the contender itself: steady is between first and last arrival; all, from its start to " +
                 "its end. Bridge validates, confirms and settles each message; the others do not, and lose what a fault strikes.",
-                $"throughput --server {target} --messages {Session.Text(messages)} --rounds {Session.Text(rounds)} --size {Session.Text(session.Options.Size)}");
+                $"throughput --server {target} --messages {Session.Text(messages)} --rounds {Session.Text(rounds)} --size {Session.Text(session.Options.Size)}{string.Concat(session.Options.Only.Select(name => $" --only \"{name}\""))}");
             await using var stage = await session.StageAsync(target);
             var contenders = ContendersFor(session, target, messages);
+            if (session.Options.Only is { Count: > 0 } only)
+                contenders.RemoveAll(contender => !only.Contains(contender.Name));
             var results = await session.InterleavedAsync(stage, contenders, rounds);
 
             var table = new Table(

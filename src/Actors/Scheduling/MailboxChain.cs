@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Akka.Actor;
 using Akka.Dispatch;
 
@@ -116,10 +117,16 @@ internal sealed class MailboxChain : IThreadPoolWorkItem
                     return;
             }
         }
+        catch (Exception failure)
+        {
+            // An actor's own failures end in its supervisor. What comes through a mailbox is fatal on the thread
+            // pool, and must be here, where the thread is a socket's that would take it for its own.
+            var fatal = ExceptionDispatchInfo.Capture(failure);
+            ThreadPool.UnsafeQueueUserWorkItem(static fatal => fatal.Throw(), fatal, preferLocal: false);
+        }
         finally
         {
             s_current = null;
-            // Also where a mailbox threw: the others must not wait for ever.
             if (_waiting.Count > 0 || _later.Count > 0)
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
