@@ -55,7 +55,7 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.Low;
 
-    private protected override Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen)
+    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen)
     {
         // Moves the head onto itself: wakes when there is one, and changes nothing (BLMOVE, Redis 6.2).
         RedisKey queue = Settings.Keys.Queue;

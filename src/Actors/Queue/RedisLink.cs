@@ -25,6 +25,7 @@ public sealed class RedisLink : IAsyncDisposable
     private readonly ConfigurationOptions _options;
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectDeadline;
+    private readonly bool _ownThread;
     private Task<RedisConnection>? _current;
     private Task _closing = Task.CompletedTask;
     private long _connections;
@@ -35,9 +36,11 @@ public sealed class RedisLink : IAsyncDisposable
     /// <param name="clientName">Shown by CLIENT LIST; letters, digits and <c>-</c>.</param>
     /// <param name="callTimeout">Deadline of every call that names no other.</param>
     /// <param name="time">The clock of the deadlines.</param>
+    /// <param name="ownThread">Replies are read, and what waits for them runs, on a thread of the connection's own (<see cref="ReplyThread" />).</param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
-    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null)
+    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool ownThread = false)
     {
+        _ownThread = ownThread;
         CallTimeout = callTimeout;
         _time = time ?? TimeProvider.System;
         _options = Read(connectionString);
@@ -48,6 +51,8 @@ public sealed class RedisLink : IAsyncDisposable
         _options.ConnectRetry = 1;
         _options.ConnectTimeout = (int)Math.Min(LongestConnect.TotalMilliseconds, Math.Max(100, callTimeout.TotalMilliseconds));
         _connectDeadline = TimeSpan.FromMilliseconds(_options.ConnectTimeout + 500);
+        if (ownThread)
+            _options.Tunnel ??= new ReplyThread(TimeSpan.FromMilliseconds(_options.ConnectTimeout));
         _options.ReconnectRetryPolicy = new LinearRetry(250);
         _options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
         // Ours comes first; theirs only catches what would otherwise stay for ever.
@@ -127,7 +132,7 @@ public sealed class RedisLink : IAsyncDisposable
         try
         {
             reply = issue(connection.Database);
-            return await reply.WaitAsync(deadline, _time).ConfigureAwait(false);
+            return await (_ownThread ? ReplyThread.ContinueThereAsync(reply, deadline, _time) : reply.WaitAsync(deadline, _time)).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

@@ -51,7 +51,7 @@ public abstract class RedisQueue : IOutboundQueue
         Dead = dead;
         _time = time ?? TimeProvider.System;
         // A blocking command holds up everything behind it on its connection, so it has one of its own.
-        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time);
+        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, ownThread: true);
         _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
         _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs];
@@ -120,11 +120,14 @@ public abstract class RedisQueue : IOutboundQueue
         var deadline = Settings.WaitTime + Settings.CallTimeout;
         // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends. Its reply
         // comes first, so that it has ended when the take has: awaiting it apart would wake a thread for nothing.
-        var wait = IssueWait(connection);
+        var batch = connection.Database.CreateBatch();
+        var wait = IssueWait(batch);
         TakenEntries taken;
         try
         {
-            taken = await TakeByDigestAsync(connection, session, limits, deadline).ConfigureAwait(false);
+            var take = TakeByDigestAsync(connection, batch, session, limits, deadline);
+            Send(batch);
+            taken = await take.ConfigureAwait(false);
         }
         catch (QueueFaultException)
         {
@@ -152,7 +155,7 @@ public abstract class RedisQueue : IOutboundQueue
         ArgumentNullException.ThrowIfNull(settlement);
         var connection = ConnectionOf(session);
         var (last, before) = IssueParts(connection, session, settlement);
-        var take = TakeAsync(_link, connection, session, limits, last, Settings.CallTimeout);
+        var take = TakeAsync(_link, connection, connection.Database, session, limits, last, Settings.CallTimeout);
         if (before.Count == 0)
             return await take.ConfigureAwait(false);
         // All at once, so that none is left unobserved when the first fails.
@@ -208,22 +211,26 @@ public abstract class RedisQueue : IOutboundQueue
     private protected abstract RedisValue PositionArgument(EntryPosition position);
 
     /// <summary>The blocking command.</summary>
-    private protected abstract Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen);
+    private protected abstract Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen);
 
     /// <summary>Reads the entries out of a reply, with what they have in common.</summary>
     private protected abstract EntryBatch ReadEntries(ref RESPite.Messages.RespReader reader);
 
     /// <summary>Sends arguments of EVAL or EVALSHA; names the key at fault when one has the wrong type.</summary>
-    private protected async Task<RespResult> SendAsync(
+    private protected Task<RespResult> SendAsync(RedisLink link, RedisConnection connection, RedisKeyOrValue[] arguments, TimeSpan deadline) =>
+        SendAsync(link, connection, connection.Database, arguments, deadline, "EVAL");
+
+    private async Task<RespResult> SendAsync(
         RedisLink link,
         RedisConnection connection,
+        IDatabaseAsync database,
         RedisKeyOrValue[] arguments,
         TimeSpan deadline,
-        string command = "EVAL")
+        string command)
     {
         try
         {
-            return await link.SendAsync(connection, database => database.ExecuteRespAsync(command, arguments), deadline)
+            return await link.SendAsync(connection, _ => database.ExecuteRespAsync(command, arguments), deadline)
                 .ConfigureAwait(false);
         }
         catch (QueueFaultException fault) when (fault.Fault == QueueFault.WrongType)
@@ -257,14 +264,14 @@ public abstract class RedisQueue : IOutboundQueue
         return sum;
     }
 
-    private Task<RespResult> IssueWait(RedisConnection connection)
+    private Task<RespResult> IssueWait(IDatabaseAsync database)
     {
         EntryPosition seen;
         lock (_gate)
             seen = _seen;
         try
         {
-            return IssueWaitAsync(connection.Database, seen);
+            return IssueWaitAsync(database, seen);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
@@ -287,21 +294,36 @@ public abstract class RedisQueue : IOutboundQueue
         }
     }
 
-    private async Task<TakenEntries> TakeByDigestAsync(RedisConnection connection, QueueSession session, TakeLimits limits, TimeSpan deadline)
+    private static void Send(IBatch batch)
     {
+        try
+        {
+            batch.Execute();
+        }
+        catch (RedisConnectionException)
+        {
+            // What was in the batch says the same to whoever waits for it.
+        }
+    }
+
+    private async Task<TakenEntries> TakeByDigestAsync(
+        RedisConnection connection, IBatch batch, QueueSession session, TakeLimits limits, TimeSpan deadline)
+    {
+        IDatabaseAsync database = batch;
         if (Interlocked.Read(ref _scriptKnownOn) == connection.Number)
         {
             try
             {
-                return await TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline, byDigest: true).ConfigureAwait(false);
+                return await TakeAsync(_waiting, connection, database, session, limits, Part.Nothing, deadline, byDigest: true).ConfigureAwait(false);
             }
             catch (QueueFaultException fault) when (RedisFaults.IsUnknownScript(fault))
             {
-                // A SCRIPT FLUSH: nothing was done. EVAL tells Redis the script again.
+                // A SCRIPT FLUSH: nothing was done. EVAL tells Redis the script again. The batch is on its way.
+                database = connection.Database;
             }
         }
 
-        var taken = await TakeAsync(_waiting, connection, session, limits, Part.Nothing, deadline).ConfigureAwait(false);
+        var taken = await TakeAsync(_waiting, connection, database, session, limits, Part.Nothing, deadline).ConfigureAwait(false);
         Interlocked.Exchange(ref _scriptKnownOn, connection.Number);
         return taken;
     }
@@ -309,6 +331,7 @@ public abstract class RedisQueue : IOutboundQueue
     private async Task<TakenEntries> TakeAsync(
         RedisLink link,
         RedisConnection connection,
+        IDatabaseAsync database,
         QueueSession session,
         TakeLimits limits,
         Part part,
@@ -317,7 +340,7 @@ public abstract class RedisQueue : IOutboundQueue
     {
         var values = Values(session, part, limits, Volatile.Read(ref _takeSlice));
         var arguments = byDigest ? TakeScript.ArgumentsByDigest(_keys, values) : TakeScript.Arguments(_keys, values);
-        using var reply = await SendAsync(link, connection, arguments, deadline, byDigest ? "EVALSHA" : "EVAL").ConfigureAwait(false);
+        using var reply = await SendAsync(link, connection, database, arguments, deadline, byDigest ? "EVALSHA" : "EVAL").ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntries);
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
         lock (_gate)

@@ -78,7 +78,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.ToString();
 
-    private protected override Task<RespResult> IssueWaitAsync(IDatabase database, EntryPosition seen)
+    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen)
     {
         // XREAD delivers to nobody: it only tells that there is something behind what was taken.
         RedisKeyOrValue[] arguments =

@@ -18,4 +18,4 @@ local function fenced()
 end
 
 local clock = redis.call('TIME')
-local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+local now = clock[1] .. string.sub(clock[2] + 1000000, 2, 4)

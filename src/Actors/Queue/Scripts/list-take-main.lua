@@ -3,11 +3,8 @@ local refused = fenced() or open_journal()
 if refused then
   return refused
 end
-if ARGV[2] ~= '0' or ARGV[4] ~= '' or ARGV[rejected_from] then
-  -- Ends the script with WRONGTYPE before anything was written. Where nothing is settled, reading the
-  -- queue does; each call that a single message is spared is two microseconds of its latency.
-  redis.call('LLEN', KEYS[1])
-end
+-- Ends the script with WRONGTYPE before anything was written.
+local length = redis.call('LLEN', KEYS[1])
 refused = settle()
 if refused then
   return refused
@@ -16,8 +13,7 @@ end
 local want, room, limit, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local moved, buried = {}, {}
 local count, bytes = 0, 0
-local remaining
-local stop = false
+local stop = length == 0
 
 local function bury_taken(reason, detail, offset, payload)
   local sequence = number(taken + count)
@@ -27,10 +23,21 @@ local function bury_taken(reason, detail, offset, payload)
   buried[#buried + 1] = #payload
 end
 
+-- A message that comes alone is moved in one step.
+if length == 1 and want > 0 then
+  local payload = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
+  if #payload > 0 and #payload <= limit then
+    moved[1], count, stop = payload, 1, true
+  else
+    redis.call('LMOVE', KEYS[2], KEYS[1], 'RIGHT', 'LEFT')
+  end
+end
+local lone = count == 1
+
 -- Slices, because what a slice reads is copied several times before its sizes are known: the larger
 -- they are, the less a take costs, and the longer it blocks Redis where huge entries lie close together.
 while count < want and not stop do
-  local asked = math.min(slice, want - count)
+  local asked = math.min(slice, want - count, length - count)
   local elements = redis.call('LRANGE', KEYS[1], count, count + asked - 1)
   local large = false
   for i = 1, #elements do
@@ -64,22 +71,21 @@ while count < want and not stop do
   else
     slice = math.min(slice * 4, 8)
   end
-  if #elements < asked and not stop then
-    remaining = 0
-    stop = true
-  end
+  stop = stop or count == length
 end
 
 local run = {}
 if count > 0 then
-  -- Lua cannot spread more than about 8,000 arguments.
-  for i = 1, count, 4000 do
-    redis.call('RPUSH', KEYS[2], unpack(moved, i, math.min(i + 3999, count)))
+  if not lone then
+    -- Lua cannot spread more than about 8,000 arguments.
+    for i = 1, count, 4000 do
+      redis.call('RPUSH', KEYS[2], unpack(moved, i, math.min(i + 3999, count)))
+    end
+    redis.call('LTRIM', KEYS[1], count, -1)
   end
   run[1] = number(taken + 1) .. ' ' .. count .. ' ' .. prefix .. ' ' .. now
   redis.call('RPUSH', KEYS[7], run[1])
-  redis.call('LTRIM', KEYS[1], count, -1)
   redis.call('HSET', KEYS[4], 'taken', number(taken + count))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, remaining or redis.call('LLEN', KEYS[1]), slice, 0, buried, run, moved }
+return { removed, dead, dead_trimmed, length - count, slice, 0, buried, run, moved }
