@@ -34,7 +34,8 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddSingleton(TimeProvider.System)
             .AddSingleton<StatusBoard>(services => new StatusBoard(services.GetRequiredService<TimeProvider>()))
             .AddSingleton<StatusGauges>()
-            .AddSingleton(configuration);
+            .AddSingleton(configuration)
+            .AddHostedService<SmallNursery>();
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
             builder.Services.AddHostedService<HttpServer>();
