@@ -32,9 +32,6 @@ public sealed class EntryBatch : IReadOnlyList<QueueEntry>
     /// <summary>The entries, in order.</summary>
     public ReadOnlySpan<QueueEntry> Span => _entries.AsSpan(0, Count);
 
-    /// <summary>The entries from one index on.</summary>
-    public ArraySegment<QueueEntry> Segment(int start, int count) => new(_entries, start, count);
-
     /// <inheritdoc />
     public QueueEntry this[int index] => Span[index];
 
@@ -45,6 +42,9 @@ public sealed class EntryBatch : IReadOnlyList<QueueEntry>
     /// <summary>Gives the memory back. Once, by the only owner; a second call does nothing.</summary>
     public void Release()
     {
+        // Also: the empty one is everybody's.
+        if (_entries.Length == 0)
+            return;
         Count = 0;
         if (_bytes.Length > 0)
         {
@@ -57,7 +57,7 @@ public sealed class EntryBatch : IReadOnlyList<QueueEntry>
     }
 
     /// <inheritdoc />
-    public IEnumerator<QueueEntry> GetEnumerator() => ((IEnumerable<QueueEntry>)Segment(0, Count)).GetEnumerator();
+    public IEnumerator<QueueEntry> GetEnumerator() => ((IEnumerable<QueueEntry>)new ArraySegment<QueueEntry>(_entries, 0, Count)).GetEnumerator();
 
     /// <inheritdoc />
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();

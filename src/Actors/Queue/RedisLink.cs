@@ -25,7 +25,7 @@ public sealed class RedisLink : IAsyncDisposable
     private readonly ConfigurationOptions _options;
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectDeadline;
-    private readonly bool _ownThread;
+    private readonly bool _onReplyThread;
     private Task<RedisConnection>? _current;
     private Task _closing = Task.CompletedTask;
     private long _connections;
@@ -36,11 +36,14 @@ public sealed class RedisLink : IAsyncDisposable
     /// <param name="clientName">Shown by CLIENT LIST; letters, digits and <c>-</c>.</param>
     /// <param name="callTimeout">Deadline of every call that names no other.</param>
     /// <param name="time">The clock of the deadlines.</param>
-    /// <param name="ownThread">Replies are read, and what waits for them runs, on a thread of the connection's own (<see cref="ReplyThread" />).</param>
+    /// <param name="onReplyThread">
+    /// Whether replies are read by a thread of the connection's own, on which what waits for them runs. For a connection
+    /// on which one thing at a time is asked: what runs there holds up the replies behind it.
+    /// </param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
-    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool ownThread = false)
+    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false)
     {
-        _ownThread = ownThread;
+        _onReplyThread = onReplyThread;
         CallTimeout = callTimeout;
         _time = time ?? TimeProvider.System;
         _options = Read(connectionString);
@@ -51,8 +54,6 @@ public sealed class RedisLink : IAsyncDisposable
         _options.ConnectRetry = 1;
         _options.ConnectTimeout = (int)Math.Min(LongestConnect.TotalMilliseconds, Math.Max(100, callTimeout.TotalMilliseconds));
         _connectDeadline = TimeSpan.FromMilliseconds(_options.ConnectTimeout + 500);
-        if (ownThread)
-            _options.Tunnel ??= new ReplyThread(TimeSpan.FromMilliseconds(_options.ConnectTimeout));
         _options.ReconnectRetryPolicy = new LinearRetry(250);
         _options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
         // Ours comes first; theirs only catches what would otherwise stay for ever.
@@ -132,7 +133,7 @@ public sealed class RedisLink : IAsyncDisposable
         try
         {
             reply = issue(connection.Database);
-            return await (_ownThread ? ReplyThread.ContinueThereAsync(reply, deadline, _time) : reply.WaitAsync(deadline, _time)).ConfigureAwait(false);
+            return await (connection.ReplyThread is not null ? ReplyThread.ContinueThereAsync(reply, deadline, _time) : reply.WaitAsync(deadline, _time)).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -195,20 +196,25 @@ public sealed class RedisLink : IAsyncDisposable
     private async Task<RedisConnection> OpenAsync(long number)
     {
         ConnectionMultiplexer? multiplexer = null;
+        var options = _options.Clone();
+        ReplyThread? replyThread = null;
+        // A proxy that the connection string names comes first.
+        if (_onReplyThread && options.Tunnel is null)
+            options.Tunnel = replyThread = new ReplyThread(TimeSpan.FromMilliseconds(options.ConnectTimeout));
         try
         {
-            var connecting = ConnectionMultiplexer.ConnectAsync(_options.Clone());
+            var connecting = ConnectionMultiplexer.ConnectAsync(options);
             try
             {
                 multiplexer = await connecting.WaitAsync(_connectDeadline, _time).ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
-                _ = CloseLateAsync(connecting);
+                _ = CloseLateAsync(connecting, replyThread);
                 throw;
             }
 
-            var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase());
+            var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase(), replyThread);
             multiplexer.ConnectionFailed += (_, failure) =>
             {
                 // The client would reconnect by itself; a session must not go on over it unnoticed.
@@ -225,18 +231,19 @@ public sealed class RedisLink : IAsyncDisposable
         }
         catch (Exception exception)
         {
+            replyThread?.Dispose();
             if (multiplexer is not null)
-                Close(multiplexer);
+                Close(multiplexer, replyThread);
             throw new QueueFaultException(
                 RedisFaults.Classify(exception), "No connection to Redis: " + Describe(exception, _connectDeadline), exception);
         }
     }
 
-    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting)
+    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting, ReplyThread? replyThread)
     {
         try
         {
-            Close(await connecting.ConfigureAwait(false));
+            Close(await connecting.ConfigureAwait(false), replyThread);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -255,7 +262,7 @@ public sealed class RedisLink : IAsyncDisposable
             _current = null;
         }
 
-        Close(connection.Multiplexer);
+        Close(connection);
     }
 
     private void Forget()
@@ -263,7 +270,7 @@ public sealed class RedisLink : IAsyncDisposable
         var current = _current;
         _current = null;
         if (current is { IsCompletedSuccessfully: true })
-            Close(current.GetAwaiter().GetResult().Multiplexer);
+            Close(current.GetAwaiter().GetResult());
         else if (current is { IsCompleted: false })
             _closing = Task.WhenAll(_closing, CloseWhenOpenAsync(current));
     }
@@ -272,7 +279,7 @@ public sealed class RedisLink : IAsyncDisposable
     {
         try
         {
-            Close((await opening.ConfigureAwait(false)).Multiplexer);
+            Close(await opening.ConfigureAwait(false));
         }
         catch (QueueFaultException)
         {
@@ -280,8 +287,12 @@ public sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    private void Close(ConnectionMultiplexer multiplexer)
+    private void Close(RedisConnection connection) => Close(connection.Multiplexer, connection.ReplyThread);
+
+    private void Close(ConnectionMultiplexer multiplexer, ReplyThread? replyThread)
     {
+        // First: the client closes no socket that it did not make.
+        replyThread?.Dispose();
         lock (_gate)
         {
             // In the background: closing waits for the socket of a Redis that may never answer.
@@ -307,4 +318,5 @@ public sealed class RedisLink : IAsyncDisposable
 /// <param name="Number">Rises with each life of its link.</param>
 /// <param name="Multiplexer">The client's connection.</param>
 /// <param name="Database">The database that the connection string names.</param>
-internal sealed record RedisConnection(long Number, ConnectionMultiplexer Multiplexer, IDatabase Database);
+/// <param name="ReplyThread">Who reads its replies; null: the client itself.</param>
+internal sealed record RedisConnection(long Number, ConnectionMultiplexer Multiplexer, IDatabase Database, ReplyThread? ReplyThread);

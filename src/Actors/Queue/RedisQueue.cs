@@ -51,7 +51,7 @@ public abstract class RedisQueue : IOutboundQueue
         Dead = dead;
         _time = time ?? TimeProvider.System;
         // A blocking command holds up everything behind it on its connection, so it has one of its own.
-        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, ownThread: true);
+        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true);
         _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
         _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs];
@@ -118,7 +118,7 @@ public abstract class RedisQueue : IOutboundQueue
         ArgumentNullException.ThrowIfNull(session);
         var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
         var deadline = Settings.WaitTime + Settings.CallTimeout;
-        // Right behind the wait, without awaiting it: Redis runs the take the moment the wait ends. Its reply
+        // Right behind the wait, in one write, without awaiting it: Redis runs the take the moment the wait ends. Its reply
         // comes first, so that it has ended when the take has: awaiting it apart would wake a thread for nothing.
         var batch = connection.Database.CreateBatch();
         var wait = IssueWait(batch);

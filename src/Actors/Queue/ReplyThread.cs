@@ -15,10 +15,17 @@ namespace Bridge.Queue;
 /// was a third of a message's latency (docs/performance.md).
 /// </para>
 /// </summary>
-/// <remarks>One thread per connection; it ends when the client closes the connection.</remarks>
+/// <remarks>
+/// For one client, which may have several connections, or one after another: each has a thread, which ends with it.
+/// The client closes no socket that it did not make, so whoever closes the client must dispose this too.
+/// </remarks>
 /// <param name="connectTimeout">The longest that connecting may take.</param>
-internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
+internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
 {
+    private readonly Lock _gate = new();
+    private readonly List<SocketStream> _open = [];
+    private bool _disposed;
+
     /// <summary>Of the replies that the client has read on this thread, those that somebody waits for; null on other threads.</summary>
     [ThreadStatic]
     private static Queue<IArrival>? s_arrived;
@@ -36,8 +43,27 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
         EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
     {
         var stream = new SocketStream();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _open.RemoveAll(open => open.HasEnded);
+            _open.Add(stream);
+        }
+
         await stream.ConnectAsync(endpoint, connectTimeout).ConfigureAwait(false);
         return stream;
+    }
+
+    /// <summary>Closes the connections, and with them ends their threads.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            foreach (var stream in _open)
+                stream.Dispose();
+            _open.Clear();
+        }
     }
 
     /// <summary>
@@ -89,12 +115,19 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
     /// </summary>
     private sealed class SocketStream : Stream, IValueTaskSource<int>
     {
+        // What an actor system needs for a chain of mailboxes, and as little as can be afforded for each connection.
+        private const int StackBytes = 512 * 1024;
+
         private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly SemaphoreSlim _asked = new(0);
-        private volatile Socket? _socket;
+        private readonly Lock _gate = new();
+        private Socket? _socket;
         private ManualResetValueTaskSourceCore<int> _read;
         private Memory<byte> _buffer;
         private volatile bool _closed;
+
+        /// <summary>Whether the connection is gone, and its thread with it.</summary>
+        public bool HasEnded { get; private set; }
 
         public override bool CanRead => true;
 
@@ -112,7 +145,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
 
         public Task ConnectAsync(EndPoint endpoint, TimeSpan timeout)
         {
-            new Thread(() => Run(endpoint, timeout), 256 * 1024) { IsBackground = true, Name = "redis-replies" }.Start();
+            new Thread(() => Run(endpoint, timeout), StackBytes) { IsBackground = true, Name = "redis-replies" }.Start();
             return _connected.Task;
         }
 
@@ -161,9 +194,13 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
         {
             if (disposing && !_closed)
             {
-                _closed = true;
-                // Ends a receive that waits in the kernel.
-                _socket?.Dispose();
+                lock (_gate)
+                {
+                    _closed = true;
+                    // Ends a connect or a receive that waits in the kernel.
+                    _socket?.Dispose();
+                }
+
                 _asked.Release();
             }
 
@@ -172,62 +209,67 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel
 
         private void Run(EndPoint endpoint, TimeSpan timeout)
         {
+            using var socket = endpoint is UnixDomainSocketEndPoint
+                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+                : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                _socket = Connect(endpoint, timeout);
+                lock (_gate)
+                {
+                    ObjectDisposedException.ThrowIf(_closed, this);
+                    _socket = socket;
+                }
+
+                using (new Timer(static socket => ((Socket)socket!).Dispose(), socket, timeout, Timeout.InfiniteTimeSpan))
+                    socket.Connect(endpoint);
             }
             catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
             {
+                HasEnded = true;
                 _connected.SetException(failure);
                 return;
             }
 
             _connected.SetResult();
-            ReadAll(_socket);
-        }
-
-        private static Socket Connect(EndPoint endpoint, TimeSpan timeout)
-        {
-            var socket = endpoint is UnixDomainSocketEndPoint
-                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-                : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using var tooLong = new Timer(static socket => ((Socket)socket!).Dispose(), socket, timeout, Timeout.InfiniteTimeSpan);
-            try
-            {
-                socket.Connect(endpoint);
-                return socket;
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
+            ReadAll(socket);
+            HasEnded = true;
         }
 
         private void ReadAll(Socket socket)
         {
             var arrived = s_arrived = new Queue<IArrival>();
-            while (true)
+            bool ended;
+            do
             {
                 _asked.Wait();
                 if (_closed)
                     return;
-                int read;
-                try
-                {
-                    read = socket.Receive(_buffer.Span);
-                }
-                catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
-                {
+                ended = !TryReceive(socket, out var failure, out var read);
+                // The client reads what came, and asks for more, before these return.
+                if (failure is null)
+                    _read.SetResult(read);
+                else
                     _read.SetException(failure);
-                    continue;
-                }
-
-                // The client reads what came, and asks for more, before this returns.
-                _read.SetResult(read);
                 while (arrived.TryDequeue(out var arrival))
                     arrival.Complete();
             }
+            while (!ended);
+        }
+
+        private bool TryReceive(Socket socket, out Exception? failure, out int read)
+        {
+            failure = null;
+            read = 0;
+            try
+            {
+                read = socket.Receive(_buffer.Span);
+            }
+            catch (Exception broken) when (broken is SocketException or ObjectDisposedException)
+            {
+                failure = broken;
+            }
+
+            return read > 0;
         }
     }
 }

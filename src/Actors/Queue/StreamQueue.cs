@@ -31,6 +31,9 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
 
     private readonly GeneratedIds _ids = new(StreamElement.IdPrefix(settings.Keys.Queue), ofStream: true);
 
+    private readonly RedisValue[] _arguments =
+        [settings.Group, settings.Deletion == StreamDeletion.Own ? "1" : "0", "b-" + StreamElement.IdPrefix(settings.Keys.Queue) + "-"];
+
     private protected override IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; } =
     [
         (settings.Keys.Queue, "stream"),
@@ -73,8 +76,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
 
     private protected override RedisValue[] RecoverArguments(EntryPosition seen) => ["", Settings.Group];
 
-    private protected override RedisValue[] KindArguments() =>
-        [Settings.Group, Settings.Deletion == StreamDeletion.Own ? "1" : "0", "b-" + StreamElement.IdPrefix(Settings.Keys.Queue) + "-"];
+    private protected override RedisValue[] KindArguments() => _arguments;
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.ToString();
 

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using Bridge.Queue;
+using Bridge.TestKit;
+using StackExchange.Redis;
+
+namespace Bridge.Integration.Tests.Queue;
+
+public sealed class ReplyThreadTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task What_waits_for_a_reply_runs_on_the_thread_of_its_connection()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = LinkTo(redis.ConnectionString, Patience);
+
+        var first = await ReplyThreadOf(link);
+        var second = await ReplyThreadOf(link);
+
+        Assert.Equal("redis-replies", first.Name);
+        Assert.Same(first, second);
+    }
+
+    [Fact]
+    public async Task A_reply_that_waits_behind_another_comes_after_it_and_none_is_left()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = LinkTo(redis.ConnectionString, Patience);
+        await Ping(link);
+
+        var replies = Enumerable.Range(0, 1000)
+            .Select(i => link.CallAsync(async database => (string?)await database.ExecuteAsync("ECHO", [new string('x', i * 37)])))
+            .ToArray();
+
+        var echoes = await Task.WhenAll(replies).WaitAsync(Patience);
+        Assert.Equal(Enumerable.Range(0, 1000).Select(i => i * 37), echoes.Select(echo => echo!.Length));
+    }
+
+    [Fact]
+    public async Task The_thread_ends_with_the_connection_while_it_waits_in_the_kernel()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var link = LinkTo(redis.ConnectionString, Patience);
+        var thread = await ReplyThreadOf(link);
+
+        await link.DisposeAsync();
+
+        Assert.True(thread.Join(Patience));
+    }
+
+    [Fact]
+    public async Task What_waits_hears_at_once_that_Redis_closed_the_connection_and_the_next_call_makes_another()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = LinkTo(redis.ConnectionString, TimeSpan.FromMinutes(1));
+        var thread = await ReplyThreadOf(link);
+        var waiting = link.CallAsync(database => database.ExecuteAsync("BLPOP", ["nothing", 0]));
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
+        var server = admin.GetServer("127.0.0.1", redis.Port);
+        await Eventually.TrueAsync(
+            async () => (await server.ClientListAsync()).Any(client => client is { Name: "bridge-test", LastCommand: "blpop" }),
+            Patience,
+            "Redis has the command that waits");
+
+        var stopwatch = Stopwatch.StartNew();
+        foreach (var client in (await server.ClientListAsync()).Where(client => client.Name == "bridge-test"))
+            await server.ClientKillAsync(id: client.Id);
+
+        var fault = await Assert.ThrowsAsync<QueueFaultException>(() => waiting.WaitAsync(Patience));
+        Assert.Equal(QueueFault.Unreachable, fault.Fault);
+        Assert.InRange(stopwatch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.True(await Task.Run(() => thread.Join(Patience)));
+        await Ping(link);
+    }
+
+    [Fact]
+    public async Task A_silent_Redis_is_told_at_the_deadline()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = LinkTo(redis.ConnectionString, TimeSpan.FromMilliseconds(300));
+        await Ping(link);
+        redis.Process.Freeze();
+
+        var fault = await Assert.ThrowsAsync<QueueFaultException>(() => Ping(link).WaitAsync(Patience));
+
+        redis.Process.Thaw();
+        Assert.Equal(QueueFault.Unreachable, fault.Fault);
+        await Eventually.TrueAsync(async () => await Answers(link), Patience, "the thawed Redis answers on a new connection");
+    }
+
+    [Fact]
+    public async Task Nobody_at_the_address_is_told_as_such()
+    {
+        await using var link = LinkTo($"127.0.0.1:{FreePorts.Next()}", Patience);
+
+        var fault = await Assert.ThrowsAsync<QueueFaultException>(() => Ping(link).WaitAsync(Patience));
+
+        Assert.Equal(QueueFault.Unreachable, fault.Fault);
+    }
+
+    [Fact]
+    public async Task A_name_and_a_Unix_socket_are_connected_to_as_well()
+    {
+        var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--unixsocket", path] });
+        await using var byName = LinkTo($"localhost:{redis.Port}", Patience);
+        await using var bySocket = LinkTo("!" + path, Patience);
+
+        await Ping(byName);
+        await Ping(bySocket);
+    }
+
+    private static RedisLink LinkTo(string connectionString, TimeSpan timeout) =>
+        new(connectionString, "bridge-test", timeout, onReplyThread: true);
+
+    private static Task<TimeSpan> Ping(RedisLink link) => link.CallAsync(database => database.PingAsync());
+
+    private static async Task<bool> Answers(RedisLink link)
+    {
+        try
+        {
+            await Ping(link);
+            return true;
+        }
+        catch (QueueFaultException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<Thread> ReplyThreadOf(RedisLink link)
+    {
+        // The first one waits for the connection as well, on whatever thread makes it.
+        await Ping(link).ConfigureAwait(false);
+        await Ping(link).ConfigureAwait(false);
+        return Thread.CurrentThread;
+    }
+}
