@@ -16,11 +16,13 @@ public sealed class InProcessBridge : IAsyncDisposable
     /// <summary>Starts it.</summary>
     /// <param name="settings">See <see cref="Settings" />.</param>
     /// <param name="change">Puts the test's own parts in.</param>
-    public InProcessBridge(BridgeSettings settings, Func<BridgeParts, BridgeParts>? change = null)
+    /// <param name="faults">Makes its actors fail.</param>
+    public InProcessBridge(BridgeSettings settings, Func<BridgeParts, BridgeParts>? change = null, ActorFaults? faults = null)
     {
-        _system = ActorSystem.Create("test-" + settings.Name, ConfigurationFactory.ParseString(
+        var akka = ConfigurationFactory.ParseString(
             "akka { loglevel = INFO, stdout-loglevel = WARNING, log-dead-letters = off, log-dead-letters-during-shutdown = off, "
-            + "actor.default-dispatcher.executor = \"Bridge.Scheduling.MailboxChainExecutor, Bridge.Actors\" }"));
+            + "actor.default-dispatcher.executor = \"Bridge.Scheduling.MailboxChainExecutor, Bridge.Actors\" }");
+        _system = ActorSystem.Create("test-" + settings.Name, faults is null ? akka : faults.Configuration.WithFallback(akka));
         _bridges = _system.ActorOf(
             BridgesActor.Props([settings], bridge =>
             {
