@@ -31,6 +31,7 @@ public abstract class RedisQueue : IOutboundQueue
 
     // Drawn since the last answered recovery; which of them Redis has run is not known.
     private readonly List<string> _unanswered = [];
+    private readonly SettlementMemory _settlements = new();
     private EntryPosition _seen;
     private int _takeSlice = 1;
 
@@ -107,6 +108,7 @@ public abstract class RedisQueue : IOutboundQueue
             _prefix = prefix;
             _seen = facts.Taken;
             _open = new OpenSession(session, connection.Number);
+            continues &= _settlements.Recovered(facts.Count, facts.First);
         }
 
         return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues);
@@ -350,6 +352,8 @@ public abstract class RedisQueue : IOutboundQueue
                 var last = LastOf(read.Taken);
                 if (last > _seen)
                     _seen = last;
+                if (!read.Unfinished)
+                    _settlements.Answered(part.Settlement);
             }
         }
 
@@ -374,6 +378,12 @@ public abstract class RedisQueue : IOutboundQueue
             unfinished = read.Unfinished;
         }
         while (unfinished);
+        lock (_gate)
+        {
+            if (_open?.Session == session)
+                _settlements.Answered(part.Settlement);
+        }
+
         return sum;
     }
 
@@ -412,6 +422,12 @@ public abstract class RedisQueue : IOutboundQueue
     private (Part Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
     {
         List<Task<SettleResult>> before = [];
+        lock (_gate)
+        {
+            if (_open?.Session == session)
+                settlement = _settlements.Completed(settlement);
+        }
+
         if (settlement.Rejected.Count <= _rejectedPerCall)
             return (PartOf(session, settlement), before);
 

@@ -31,6 +31,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         public long LastRejected { get; set; }
     }
 
+    private readonly SettlementMemory _settlements = new();
     private readonly List<string> _unanswered = [];
     private RedisConnection? _waiting;
     private OpenSession? _open;
@@ -54,6 +55,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
         (_prefix, _seen) = (prefix, facts.Taken);
         _open = new OpenSession(session, connection!.Number);
+        continues &= _settlements.Recovered(facts.Count, Position(facts.First));
         return new Recovery(session, facts.Count, Position(facts.First), Position(facts.Last), facts.Mark, continues);
     }
 
@@ -69,14 +71,18 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
     {
         var connection = ConnectionOf(session);
         var part = PartOf(session, settlement);
-        return Seen(session, await port.CallAsync(connection, Deadline, () => redis.Take(session, limits, part)).ConfigureAwait(false));
+        var taken = Seen(session, await port.CallAsync(connection, Deadline, () => redis.Take(session, limits, part)).ConfigureAwait(false));
+        Answered(session, part);
+        return taken;
     }
 
     public async Task<SettleResult> SettleAsync(QueueSession session, Settlement settlement)
     {
         var connection = ConnectionOf(session);
         var part = PartOf(session, settlement);
-        return await port.CallAsync(connection, Deadline, () => redis.Settle(session, part)).ConfigureAwait(false);
+        var settled = await port.CallAsync(connection, Deadline, () => redis.Settle(session, part)).ConfigureAwait(false);
+        Answered(session, part);
+        return settled;
     }
 
     public async Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits) =>
@@ -100,10 +106,17 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         return taken;
     }
 
+    private void Answered(QueueSession session, SettlementPart part)
+    {
+        if (_open?.Session == session)
+            _settlements.Answered(part.Settlement);
+    }
+
     private SettlementPart PartOf(QueueSession session, Settlement settlement)
     {
         if (_open is not { } open || open.Session != session)
             return new SettlementPart(settlement, 0, 0);
+        settlement = _settlements.Completed(settlement);
         var (after, rejectedBefore, upTo) = (open.SettleAsked, open.LastRejected, (long)settlement.UpTo.Low);
         open.SettleAsked = Math.Max(after, upTo);
         if (settlement.Rejected is [.., var last])

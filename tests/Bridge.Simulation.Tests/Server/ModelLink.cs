@@ -84,7 +84,11 @@ internal sealed class ModelLink : IComponentLink
 
     public int KernelSendQueue() => 0;
 
-    public void Start(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink) => _sink = sink;
+    public void Start(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
+    {
+        _sink = sink;
+        PlanDelivery();
+    }
 
     // ---- The process' end.
 
@@ -256,7 +260,7 @@ internal sealed class ModelLink : IComponentLink
 
     private void PlanDelivery()
     {
-        if (_deliveryPlanned || _answers.Count == 0)
+        if (_deliveryPlanned || _sink is null || _answers.Count == 0)
             return;
         _deliveryPlanned = true;
         _world.At(_world.Soon(Network), () => _life.Do(Deliver));
