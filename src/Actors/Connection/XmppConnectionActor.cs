@@ -286,8 +286,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         LeaseDeadline lease,
         BridgeMetrics metrics,
         TimeProvider time,
-        Random? random = null) =>
-        Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time, random ?? Random.Shared));
+        Random? random = null)
+    {
+        random ??= Random.Shared;
+        return Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time, random));
+    }
 
     // Expecting the dialer's answer, which has its own deadline.
     private void Connecting()

@@ -118,7 +118,16 @@ public abstract class RedisQueue : IOutboundQueue
     public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
     {
         ArgumentNullException.ThrowIfNull(session);
+        // A session ends with either of its connections: another one may lead to a Redis that lost the last
+        // takes and gives their sequences to other entries.
+        ConnectionOf(session);
         var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
+        lock (_gate)
+        {
+            if (_open?.Session == session && (_open.Waiting ??= connection.Number) != connection.Number)
+                throw new QueueFaultException(QueueFault.Unreachable, "The waiting connection to Redis was replaced since the session began.");
+        }
+
         var deadline = Settings.WaitTime + Settings.CallTimeout;
         // Right behind the wait, in one write, without awaiting it: Redis runs the take the moment the wait ends. Its reply
         // comes first, so that it has ended when the take has: awaiting it apart would wake a thread for nothing.
@@ -512,6 +521,9 @@ public abstract class RedisQueue : IOutboundQueue
         public QueueSession Session { get; } = session;
 
         public long Connection { get; } = connection;
+
+        /// <summary>The waiting connection, from the session's first wait on.</summary>
+        public long? Waiting { get; set; }
 
         public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
 

@@ -7,6 +7,7 @@ internal sealed class VirtualClock : TimeProvider
     public static readonly DateTimeOffset Start = new(2026, 5, 17, 12, 0, 0, TimeSpan.Zero);
 
     private readonly PriorityQueue<Action, (long At, long Order)> _planned = new();
+    private readonly int _thread = Environment.CurrentManagedThreadId;
     private long _order;
 
     /// <summary>Ticks since the start of the schedule.</summary>
@@ -21,7 +22,19 @@ internal sealed class VirtualClock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => Start + TimeSpan.FromTicks(Now);
 
-    public void At(long moment, Action action) => _planned.Enqueue(action, (Math.Max(moment, Now), _order++));
+    /// <summary>Where something was planned on another thread than the simulation's, at a moment that no seed decides.</summary>
+    public string? Stray { get; private set; }
+
+    public void At(long moment, Action action)
+    {
+        if (Environment.CurrentManagedThreadId != _thread)
+        {
+            Stray ??= Environment.StackTrace;
+            throw new InvalidOperationException("Something ran outside of the simulation's thread.");
+        }
+
+        _planned.Enqueue(action, (Math.Max(moment, Now), _order++));
+    }
 
     public void After(TimeSpan delay, Action action) => At(Now + delay.Ticks, action);
 

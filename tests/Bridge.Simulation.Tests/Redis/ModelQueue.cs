@@ -26,6 +26,8 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 
         public long Connection { get; } = connection;
 
+        public long? Waiting { get; set; }
+
         public long SettleAsked { get; set; }
 
         public long LastRejected { get; set; }
@@ -61,7 +63,10 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 
     public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
     {
+        ConnectionOf(session);
         _waiting = port.Connect(_waiting);
+        if (_open is { } open && open.Session == session && _waiting is { } waiting && (open.Waiting ??= waiting.Number) != waiting.Number)
+            throw new QueueFaultException(QueueFault.Unreachable, "The waiting connection to Redis was replaced since the session began.");
         var wait = settings.WaitTime.TotalMilliseconds;
         return Seen(session, await port.CallAsync(
             _waiting, wait + Deadline, () => redis.Take(session, limits, SettlementPart.Nothing), wait).ConfigureAwait(false));

@@ -37,7 +37,8 @@ internal sealed class Simulator
         try
         {
             var world = new World(_clock, new Random(Plan.Mix(plan.Seed + 1)), recording);
-            return new Schedule(world, plan, sabotage, _processes).Run();
+            var verdict = new Schedule(world, plan, sabotage, _processes).Run();
+            return _clock.Stray is { } stray ? throw new InvalidOperationException("Something ran on another thread: " + stray) : verdict;
         }
         finally
         {

@@ -19,6 +19,9 @@ internal sealed class ModelDialer(World world, ModelServer server, NodeLife life
         var dial = new TaskCompletionSource<IComponentLink>();
         world.At(world.Soon(Network), () => life.Do(() =>
         {
+            // Given up: the socket is closed, and nobody waits for it.
+            if (cancellation.IsCancellationRequested)
+                return;
             if (server.Refuses)
             {
                 dial.TrySetException(new ConnectFaultException(ConnectFault.Refused, endpoint, null));
