@@ -29,7 +29,7 @@ public abstract class RedisQueue : IOutboundQueue
     private OpenSession? _open;
     private string? _prefix;
 
-    // Drawn since the last answered recovery; which of them Redis has run is not known.
+    // Of recoveries that nobody answered, the newest; which of them Redis has run, or will, is not known.
     private readonly List<string> _unanswered = [];
     private readonly SettlementMemory _settlements = new();
     private EntryPosition _seen;
@@ -104,7 +104,8 @@ public abstract class RedisQueue : IOutboundQueue
             // Two recoveries may be under way at once, and their answers pass each other.
             if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
                 throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
-            _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
+            // The earlier ones stay: over another connection, Redis may run one of them later than this.
+            _unanswered.Remove(prefix);
             _prefix = prefix;
             _seen = facts.Taken;
             _open = new OpenSession(session, connection.Number);

@@ -48,13 +48,15 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         var prefix = random.NextInt64().ToString("x16", CultureInfo.InvariantCulture);
         var (lastPrefix, seen) = (_prefix, _seen);
         string[] unanswered = [.. _unanswered];
+        if (_unanswered.Count == 16)
+            _unanswered.RemoveAt(0);
         _unanswered.Add(prefix);
         var facts = await port.CallAsync(connection, Deadline, () => redis.Recover(grant, prefix, seen, unanswered)).ConfigureAwait(false);
         var session = new QueueSession(grant, facts.Session);
         var continues = lastPrefix is not null && facts.BasePrefix == lastPrefix && facts.BaseTaken >= seen;
         if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
             throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
-        _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
+        _unanswered.Remove(prefix);
         (_prefix, _seen) = (prefix, facts.Taken);
         _open = new OpenSession(session, connection!.Number);
         continues &= _settlements.Recovered(facts.Count, Position(facts.First));

@@ -57,7 +57,7 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
 
     public void Refuse(QueueFault with, long until) => (_refusal, _refusesUntil) = (with, until);
 
-    public void Crash(long backAt, (long At, RedisMemory Memory)? dump)
+    public void Crash(long backAt, (int Pushed, RedisMemory Memory)? dump)
     {
         IsDown = true;
         _frozenUntil = 0;
@@ -67,7 +67,7 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         {
             HasForgotten = true;
             Memory = last.Memory.Copy();
-            ledger.Forgot(last.At, Memory.Queue.Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message)));
+            ledger.Forgot(last.Pushed, Memory.Queue.Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message)));
         }
 
         world.At(backAt, () => IsDown = false);

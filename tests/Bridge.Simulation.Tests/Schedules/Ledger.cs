@@ -11,8 +11,8 @@ internal sealed class Ledger(World world, Plan plan)
 {
     private sealed class Record
     {
-        /// <summary>When Redis accepted the push; null before.</summary>
-        public long? PushedAt;
+        /// <summary>Redis has accepted the push.</summary>
+        public bool IsPushed;
 
         /// <summary>Redis lost the push together with its last writes.</summary>
         public bool Forgotten;
@@ -42,7 +42,7 @@ internal sealed class Ledger(World world, Plan plan)
 
     public int Repeated { get; private set; }
 
-    public void Pushed(int message) => _records[message].PushedAt = world.Now;
+    public void Pushed(int message) => _records[message].IsPushed = true;
 
     public void Processed(int message, long streamOpenedAt)
     {
@@ -96,12 +96,12 @@ internal sealed class Ledger(World world, Plan plan)
     }
 
     /// <summary>Redis is what it was at an earlier moment.</summary>
-    /// <param name="moment">That moment.</param>
+    /// <param name="pushed">How many messages had been pushed at that moment.</param>
     /// <param name="has">What stands in its queue and journal again.</param>
-    public void Forgot(long moment, IEnumerable<int> has)
+    public void Forgot(int pushed, IEnumerable<int> has)
     {
-        foreach (var record in _records)
-            record.Forgotten |= record.PushedAt > moment;
+        foreach (var record in _records.Skip(pushed))
+            record.Forgotten |= record.IsPushed;
         foreach (var message in has)
             _records[message].SettledAt = null;
     }
@@ -114,7 +114,7 @@ internal sealed class Ledger(World world, Plan plan)
             var record = _records[message];
             if (record.Forgotten)
                 continue;
-            if (record.PushedAt is null)
+            if (!record.IsPushed)
                 world.Break($"message {message} was never pushed: the schedule is broken");
             else if (plan.Messages[message].Kind != MessageKind.Good)
             {

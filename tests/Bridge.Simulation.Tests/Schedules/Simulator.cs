@@ -237,12 +237,12 @@ internal sealed class Simulator
             var at = World.Ticks(fault.At);
             var until = World.Ticks(Math.Min(fault.At + fault.Lasts, Plan.HealedAt));
             var node = _nodes[fault.Node];
-            (long At, RedisMemory Memory)? dump = null;
+            (int Pushed, RedisMemory Memory)? dump = null;
             if (fault.Kind == FaultKind.RedisForgets)
             {
                 // Memory of the moments before the crash is lost.
                 var dumpedAt = World.Ticks(Math.Max(0, fault.At - 5 - (fault.Lasts / 3)));
-                _world.At(dumpedAt, () => dump = (_world.Now, _redis.Memory.Copy()));
+                _world.At(dumpedAt, () => dump = (_nextPush, _redis.Memory.Copy()));
             }
 
             _world.At(at, () =>
