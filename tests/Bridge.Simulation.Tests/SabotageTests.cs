@@ -16,7 +16,6 @@ public sealed class SabotageTests
     [InlineData(Sabotage.EncoderDropsEveryFifth)]
     [InlineData(Sabotage.EncoderSwapsNeighbours)]
     [InlineData(Sabotage.ServerHidesItsRestart)]
-    [InlineData(Sabotage.LinkIgnoresTheLease)]
     public void A_broken_part_is_found_out(object sabotage)
     {
         var result = Search.Run(TestSeed.Of(Seed), Schedules, (Sabotage)sabotage);

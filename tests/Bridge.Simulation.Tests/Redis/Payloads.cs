@@ -26,7 +26,7 @@ internal static class Payloads
 }
 
 /// <summary>Makes <c>&lt;m&gt;g7&lt;/m&gt;</c> of <c>g7</c>, and rejects what begins with a <c>b</c>.</summary>
-internal sealed class ModelEncoder(Sabotage sabotage) : IStanzaEncoder
+internal sealed class ModelEncoder(Sabotage sabotage, int messages) : IStanzaEncoder
 {
     public EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
     {
@@ -38,7 +38,8 @@ internal sealed class ModelEncoder(Sabotage sabotage) : IStanzaEncoder
         if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g')
         {
             var (message, kind) = Payloads.Read(payload);
-            payload = Payloads.Of(message ^ 1, kind).Span;
+            if ((message ^ 1) < messages)
+                payload = Payloads.Of(message ^ 1, kind).Span;
         }
 
         output.Write("<m>"u8);

@@ -23,7 +23,4 @@ internal enum Sabotage
 
     /// <summary>A server that was restarted says that it had lived on.</summary>
     ServerHidesItsRestart,
-
-    /// <summary>The link writes although the lease's deadline has passed.</summary>
-    LinkIgnoresTheLease,
 }

@@ -147,7 +147,7 @@ internal sealed class Simulator
             _ledger = new Ledger(world, plan);
             _redis = new ModelRedis(world, plan, _ledger, sabotage);
             _server = new ModelServer(world, _ledger, _redis, sabotage);
-            _encoder = new ModelEncoder(sabotage);
+            _encoder = new ModelEncoder(sabotage, plan.Messages.Length);
             _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];
         }
 

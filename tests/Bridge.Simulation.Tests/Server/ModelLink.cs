@@ -199,7 +199,7 @@ internal sealed class ModelLink : IComponentLink
         _pumpPlanned = false;
         if (_clientIsGone)
             return;
-        if (_server.Sabotage != Sabotage.LinkIgnoresTheLease && !_deadline.MayWriteNow())
+        if (!_deadline.MayWriteNow())
         {
             Hangup();
             _sink!.Ended(SocketEnd.LeaseExpired, null);
