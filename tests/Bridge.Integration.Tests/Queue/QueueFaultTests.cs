@@ -331,29 +331,6 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         Assert.Equal(8 + next.Count, (await queue.SettleAsync(next[^1].Position)).Removed);
     }
 
-    [Fact]
-    public async Task A_failover_that_lost_the_last_settlement_does_not_continue_the_history()
-    {
-        await using var redis = await RedisServer.StartAsync();
-        await using var queue = await QueueUnderTest.StartAsync(QueueKind.List, redis);
-        await queue.PushAsync(3);
-        var taken = await queue.TakeAsync();
-        RedisKey[] keys = [queue.Keys.Inflight, queue.Keys.Runs, queue.Keys.Confirmed];
-        var replica = await Task.WhenAll(keys.Select(key => queue.App.KeyDumpAsync(key)));
-        await queue.Queue.SettleAsync(
-            queue.Session, new Settlement(taken.Entries[1].Position, [new RejectedEntry(taken.Entries[0].Position, "test", "", -1, 1)], null));
-
-        // What a replica that had everything but the settlement holds.
-        foreach (var (key, dump) in keys.Zip(replica))
-        {
-            await queue.App.KeyDeleteAsync(key);
-            await queue.App.KeyRestoreAsync(key, dump!);
-        }
-
-        var recovery = await queue.RecoverAsync();
-        Assert.Equal((3L, false), (recovery.Count, recovery.ContinuesHistory));
-    }
-
     [Theory]
     [InlineData(QueueKind.List)]
     [InlineData(QueueKind.Stream)]
