@@ -27,7 +27,11 @@ public sealed record BridgeParts(
     IStanzaEncoder Encoder,
     StatusBoard Board,
     TimeProvider Time,
-    IAsyncDisposable Shared);
+    IAsyncDisposable Shared)
+{
+    /// <summary>Draws the jitter of restarts and reconnects.</summary>
+    public Random Random { get; init; } = Random.Shared;
+}
 
 /// <summary>
 /// One bridge: one queue, one component domain, one XMPP connection. Owns the lease, the outcome
@@ -291,7 +295,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _generationStartedAt = _parts.Time.GetTimestamp();
         var ownership = _ownership!;
         _connection = Context.Watch(Context.ActorOf(
-            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Time),
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Time, _parts.Random),
             $"connection-{_generation}"));
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
@@ -354,7 +358,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         if (_ownership is null || _drainRequester is not null)
             return;
         _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));
-        var delay = _restarts.Next(Random.Shared.NextDouble());
+        var delay = _restarts.Next(_parts.Random.NextDouble());
         _snapshot = _snapshot with { Restarts = _snapshot.Restarts + 1 };
         PublishSnapshot();
         Timers.StartSingleTimer(nameof(StartGeneration), StartGeneration.Instance, delay);

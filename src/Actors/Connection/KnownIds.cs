@@ -25,11 +25,14 @@ internal sealed class KnownIds(int capacity)
     // Keeps the reads of Remember from being left out.
     private ulong _touched;
 
-    private readonly ulong[] _known = new ulong[Ways * (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / 4))];
+    // Four megabytes, made with the first id of the app's own: many apps bring none.
+    private ulong[] _known = [];
 
     /// <summary>Remembers the ids of the app's own in a batch.</summary>
     public void Remember(ReadOnlySpan<EncodedEntry> batch)
     {
+        if (_known.Length == 0 && !MakeRoomFor(batch))
+            return;
         // Nearly each set is somewhere in main memory. Read without waiting, they come all at once.
         ulong touched = 0;
         foreach (ref readonly var entry in batch)
@@ -42,8 +45,11 @@ internal sealed class KnownIds(int capacity)
     /// <summary>Remembers an id of the app's own; 0 is none.</summary>
     public void Remember(ulong hash)
     {
+        if (hash == 0)
+            return;
+        MakeRoom();
         var set = SetOf(hash);
-        if (hash == 0 || set.Contains(hash))
+        if (set.Contains(hash))
             return;
         set[..^1].CopyTo(set[1..]);
         set[0] = hash;
@@ -51,7 +57,26 @@ internal sealed class KnownIds(int capacity)
 
     /// <summary>Whether a stanza with this id was ours.</summary>
     public bool Knows(ReadOnlySpan<byte> id) =>
-        IsGenerated(id) || (System.IO.Hashing.XxHash3.HashToUInt64(id) is not 0 and var hash && SetOf(hash).Contains(hash));
+        IsGenerated(id) || (_known.Length > 0 && System.IO.Hashing.XxHash3.HashToUInt64(id) is not 0 and var hash && SetOf(hash).Contains(hash));
+
+    private bool MakeRoomFor(ReadOnlySpan<EncodedEntry> batch)
+    {
+        foreach (ref readonly var entry in batch)
+        {
+            if (entry.OwnIdHash == 0)
+                continue;
+            MakeRoom();
+            return true;
+        }
+
+        return false;
+    }
+
+    private void MakeRoom()
+    {
+        if (_known.Length == 0)
+            _known = new ulong[Ways * (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / 4))];
+    }
 
     private Span<ulong> SetOf(ulong hash) => _known.AsSpan((int)(hash & (ulong)(_known.Length / Ways - 1)) * Ways, Ways);
 

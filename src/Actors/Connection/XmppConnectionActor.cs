@@ -170,6 +170,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly LeaseDeadline _lease;
     private readonly BridgeMetrics _metrics;
     private readonly TimeProvider _time;
+    private readonly Random _random;
     private readonly long _origin;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IActorRef _writers;
@@ -225,7 +226,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         IStanzaEncoder encoder,
         LeaseDeadline lease,
         BridgeMetrics metrics,
-        TimeProvider time)
+        TimeProvider time,
+        Random random)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(time);
@@ -235,6 +237,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _lease = lease;
         _metrics = metrics;
         _time = time;
+        _random = random;
         _origin = time.GetTimestamp();
         _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
@@ -275,14 +278,19 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <param name="lease">Checked before each socket write.</param>
     /// <param name="metrics">Where it counts.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="random">Draws the jitter of reconnects; null: the process' own.</param>
     public static Props Props(
         BridgeSettings settings,
         IComponentDialer dialer,
         IStanzaEncoder encoder,
         LeaseDeadline lease,
         BridgeMetrics metrics,
-        TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time));
+        TimeProvider time,
+        Random? random = null)
+    {
+        random ??= Random.Shared;
+        return Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time, random));
+    }
 
     // Expecting the dialer's answer, which has its own deadline.
     private void Connecting()
@@ -1041,7 +1049,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         // An endpoint that lets us in and brings no barrier back is none to stay with.
         var useful = bisecting || life.BarriersReturned > 0 ? lived : null;
-        var delay = _reconnect.Next(cause, useful, bisecting, Now, Random.Shared.NextDouble());
+        var delay = _reconnect.Next(cause, useful, bisecting, Now, _random.NextDouble());
         LogEnd(cause, words, delay);
         SetState(ConnectionState.WaitingToReconnect);
         // A fresh life: whatever still comes from the old one is recognised by its number.

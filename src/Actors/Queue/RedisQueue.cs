@@ -29,8 +29,9 @@ public abstract class RedisQueue : IOutboundQueue
     private OpenSession? _open;
     private string? _prefix;
 
-    // Drawn since the last answered recovery; which of them Redis has run is not known.
+    // Of recoveries that nobody answered, the newest; which of them Redis has run, or will, is not known.
     private readonly List<string> _unanswered = [];
+    private readonly SettlementMemory _settlements = new();
     private EntryPosition _seen;
     private int _takeSlice = 1;
 
@@ -103,10 +104,12 @@ public abstract class RedisQueue : IOutboundQueue
             // Two recoveries may be under way at once, and their answers pass each other.
             if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
                 throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
-            _unanswered.RemoveRange(0, _unanswered.IndexOf(prefix) + 1);
+            // The earlier ones stay: over another connection, Redis may run one of them later than this.
+            _unanswered.Remove(prefix);
             _prefix = prefix;
             _seen = facts.Taken;
             _open = new OpenSession(session, connection.Number);
+            continues &= _settlements.Recovered(facts.Count, facts.First);
         }
 
         return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues);
@@ -116,7 +119,16 @@ public abstract class RedisQueue : IOutboundQueue
     public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
     {
         ArgumentNullException.ThrowIfNull(session);
+        // A session ends with either of its connections: another one may lead to a Redis that lost the last
+        // takes and gives their sequences to other entries.
+        ConnectionOf(session);
         var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
+        lock (_gate)
+        {
+            if (_open?.Session == session && (_open.Waiting ??= connection.Number) != connection.Number)
+                throw new QueueFaultException(QueueFault.Unreachable, "The waiting connection to Redis was replaced since the session began.");
+        }
+
         var deadline = Settings.WaitTime + Settings.CallTimeout;
         // Right behind the wait, in one write, without awaiting it: Redis runs the take the moment the wait ends. Its reply
         // comes first, so that it has ended when the take has: awaiting it apart would wake a thread for nothing.
@@ -350,6 +362,8 @@ public abstract class RedisQueue : IOutboundQueue
                 var last = LastOf(read.Taken);
                 if (last > _seen)
                     _seen = last;
+                if (!read.Unfinished)
+                    _settlements.Answered(part.Settlement);
             }
         }
 
@@ -374,6 +388,12 @@ public abstract class RedisQueue : IOutboundQueue
             unfinished = read.Unfinished;
         }
         while (unfinished);
+        lock (_gate)
+        {
+            if (_open?.Session == session)
+                _settlements.Answered(part.Settlement);
+        }
+
         return sum;
     }
 
@@ -412,6 +432,12 @@ public abstract class RedisQueue : IOutboundQueue
     private (Part Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
     {
         List<Task<SettleResult>> before = [];
+        lock (_gate)
+        {
+            if (_open?.Session == session)
+                settlement = _settlements.Completed(settlement);
+        }
+
         if (settlement.Rejected.Count <= _rejectedPerCall)
             return (PartOf(session, settlement), before);
 
@@ -496,6 +522,9 @@ public abstract class RedisQueue : IOutboundQueue
         public QueueSession Session { get; } = session;
 
         public long Connection { get; } = connection;
+
+        /// <summary>The waiting connection, from the session's first wait on.</summary>
+        public long? Waiting { get; set; }
 
         public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
 

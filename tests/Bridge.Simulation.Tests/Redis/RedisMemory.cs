@@ -1,0 +1,67 @@
+using Bridge.Queue;
+
+namespace Bridge.Simulation.Tests.Redis;
+
+/// <summary>An element of the journal.</summary>
+/// <param name="Message">The message that it holds.</param>
+/// <param name="IsPlaceHolder">It holds the place of a dead letter.</param>
+/// <param name="Prefix">The middle of the generated id: that of the session that took it.</param>
+/// <param name="TakenAt">When it was taken.</param>
+internal readonly record struct JournalElement(int Message, bool IsPlaceHolder, string Prefix, DateTimeOffset TakenAt);
+
+/// <summary>A lease in Redis.</summary>
+internal sealed record HeldLease(string Token, long Epoch, long Session, long ExpiresAt);
+
+/// <summary>All keys of one list queue, and its domain's lease.</summary>
+internal sealed class RedisMemory
+{
+    public List<int> Queue { get; private init; } = [];
+
+    public List<JournalElement> Journal { get; private init; } = [];
+
+    public List<int> Dead { get; private init; } = [];
+
+    public HeldLease? Lease { get; set; }
+
+    public HeldLease? DomainLease { get; set; }
+
+    public long Epoch { get; set; }
+
+    /// <summary>Null while no recovery has written the counters.</summary>
+    public string? SessionPrefix { get; set; }
+
+    public long Taken { get; set; }
+
+    public long Settled { get; set; }
+
+    public string BasePrefix { get; set; } = "";
+
+    public long BaseTaken { get; set; }
+
+    public ConfirmedMark? Mark { get; set; }
+
+    /// <summary>What a dump of now would hold.</summary>
+    public RedisMemory Copy() => new()
+    {
+        Queue = [.. Queue],
+        Journal = [.. Journal],
+        Dead = [.. Dead],
+        Lease = Lease,
+        DomainLease = DomainLease,
+        Epoch = Epoch,
+        SessionPrefix = SessionPrefix,
+        Taken = Taken,
+        Settled = Settled,
+        BasePrefix = BasePrefix,
+        BaseTaken = BaseTaken,
+        Mark = Mark,
+    };
+}
+
+/// <summary>What a script or a call came to.</summary>
+internal readonly record struct Outcome<T>(T? Value, QueueFault? Fault, string? Words)
+{
+    public static implicit operator Outcome<T>(T value) => new(value, null, null);
+
+    public static implicit operator Outcome<T>(QueueFault fault) => new(default, fault, fault.ToString());
+}

@@ -1,0 +1,39 @@
+using Bridge.Actors.Tests;
+using Bridge.Simulation.Tests.Schedules;
+
+namespace Bridge.Simulation.Tests;
+
+/// <summary>The simulation's eyes: with a part broken on purpose it must find a promise broken.</summary>
+public sealed class SabotageTests
+{
+    private const int Seed = 20_261_124;
+    private const int Schedules = 20_000;
+
+    [Theory]
+    [InlineData(Sabotage.QueueIsNotFenced)]
+    [InlineData(Sabotage.QueueSettlesWhatItGives)]
+    [InlineData(Sabotage.BarriersReturnEarly)]
+    [InlineData(Sabotage.EncoderDropsEveryFifth)]
+    [InlineData(Sabotage.EncoderSwapsNeighbours)]
+    [InlineData(Sabotage.ServerHidesItsRestart)]
+    public void A_broken_part_is_found_out(object sabotage)
+    {
+        var result = Search.Run(TestSeed.Of(Seed), Schedules, (Sabotage)sabotage);
+        Console.WriteLine($"{sabotage}: {result}");
+        Assert.NotNull(result.Failing);
+        Console.WriteLine(Search.Shrink(result.Failing, (Sabotage)sabotage).Verdict.Violation);
+    }
+
+    [Fact]
+    public void What_is_found_is_shrunk_to_what_it_takes()
+    {
+        var failing = Search.Run(TestSeed.Of(Seed), Schedules, Sabotage.EncoderSwapsNeighbours).Failing;
+        Assert.NotNull(failing);
+        var (plan, verdict) = Search.Shrink(failing, Sabotage.EncoderSwapsNeighbours);
+        Assert.NotNull(verdict.Violation);
+        Assert.NotEmpty(verdict.History);
+        // Two messages that are swapped, and nothing that goes wrong.
+        Assert.Empty(plan.Faults);
+        Assert.InRange(plan.Messages.Length, 1, 2);
+    }
+}

@@ -1,0 +1,133 @@
+using Bridge.Settings;
+using Bridge.Simulation.Tests.Machine;
+
+namespace Bridge.Simulation.Tests.Schedules;
+
+/// <summary>
+/// What became of every message, as seen from outside of Bridge: by the app, by Redis, by the server and by
+/// the recipients. Holds the promises against it while the schedule runs, and at its end.
+/// </summary>
+internal sealed class Ledger(World world, Plan plan)
+{
+    private sealed class Record
+    {
+        /// <summary>Redis has accepted the push.</summary>
+        public bool IsPushed;
+
+        /// <summary>Redis lost the push together with its last writes.</summary>
+        public bool Forgotten;
+
+        /// <summary>A server has worked it off, in some stream.</summary>
+        public bool Processed;
+
+        /// <summary>A barrier that a server returned stood behind it.</summary>
+        public bool Confirmed;
+
+        /// <summary>The server died after it had confirmed it and before it had handed it on.</summary>
+        public bool DiedWithServer;
+
+        public int Arrivals;
+
+        /// <summary>When it left the journal; null while it has not.</summary>
+        public long? SettledAt;
+    }
+
+    private readonly Record[] _records = [.. plan.Messages.Select(_ => new Record())];
+    private readonly List<int> _firstArrivals = [];
+
+    /// <summary>Whether something happened that may make a message arrive twice.</summary>
+    public bool MayRepeat { get; set; } = plan.Faults.Length > 0 || plan.Messages.Any(message => message.Kind >= MessageKind.Poison);
+
+    public int Arrived => _firstArrivals.Count;
+
+    public int Repeated { get; private set; }
+
+    public void Pushed(int message) => _records[message].IsPushed = true;
+
+    public void Processed(int message, long streamOpenedAt)
+    {
+        var record = _records[message];
+        record.Processed = true;
+        if (record.SettledAt < streamOpenedAt)
+            world.Break($"message {message} was sent on a stream that began after it had been settled");
+    }
+
+    public void Confirmed(int message) => _records[message].Confirmed = true;
+
+    public void HandedOn(int message)
+    {
+        var record = _records[message];
+        if (record.Arrivals++ > 0)
+        {
+            Repeated++;
+            if (!MayRepeat)
+                world.Break($"message {message} arrived twice, and nothing had gone wrong");
+            return;
+        }
+
+        if (_firstArrivals.Count > 0 && _firstArrivals[^1] > message && !_records[message].Forgotten)
+            world.Break($"message {message} arrived for the first time after message {_firstArrivals[^1]}");
+        _firstArrivals.Add(message);
+    }
+
+    /// <summary>The server died with this one in its memory.</summary>
+    public void DiedWithServer(int message)
+    {
+        if (_records[message].Confirmed)
+            _records[message].DiedWithServer = true;
+    }
+
+    /// <summary>Redis removes the message from the journal, not because it went to the dead letters.</summary>
+    public void Settled(int message)
+    {
+        var record = _records[message];
+        record.SettledAt = world.Now;
+        if (!record.Confirmed)
+            world.Break($"message {message} left the journal before a barrier behind it had returned");
+        else if (record.Arrivals == 0 && !(plan.Grade == ConfirmGrade.Accepted))
+            world.Break($"message {message} was held, and left the journal before the server had handed it on");
+    }
+
+    public void DeadLettered(int message)
+    {
+        _records[message].SettledAt = world.Now;
+        if (plan.Messages[message].Kind == MessageKind.Good)
+            world.Break($"message {message} is good, and was dead-lettered");
+    }
+
+    /// <summary>Redis is what it was at an earlier moment.</summary>
+    /// <param name="pushed">How many messages had been pushed at that moment.</param>
+    /// <param name="has">What stands in its queue and journal again.</param>
+    public void Forgot(int pushed, IEnumerable<int> has)
+    {
+        foreach (var record in _records.Skip(pushed))
+            record.Forgotten |= record.IsPushed;
+        foreach (var message in has)
+            _records[message].SettledAt = null;
+    }
+
+    /// <summary>Everything is healed and quiet: what was promised must have come true.</summary>
+    public void Close(IReadOnlyCollection<int> dead)
+    {
+        for (var message = 0; message < _records.Length; message++)
+        {
+            var record = _records[message];
+            if (record.Forgotten)
+                continue;
+            if (!record.IsPushed)
+                world.Break($"message {message} was never pushed: the schedule is broken");
+            else if (plan.Messages[message].Kind != MessageKind.Good)
+            {
+                if (record.Arrivals > 0)
+                    world.Break($"message {message} is {plan.Messages[message].Kind}, and arrived");
+                if (!dead.Contains(message))
+                    world.Break($"message {message} is {plan.Messages[message].Kind}, and is not among the dead letters");
+            }
+            else if (record.Arrivals == 0 && !(plan.Grade == ConfirmGrade.Accepted && record.DiedWithServer))
+                world.Break($"message {message} is lost");
+        }
+
+        if (dead.Count != dead.Distinct().Count())
+            world.Break("a message is among the dead letters twice");
+    }
+}

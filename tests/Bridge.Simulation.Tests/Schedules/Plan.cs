@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Bridge.Settings;
+
+namespace Bridge.Simulation.Tests.Schedules;
+
+/// <summary>What a message is.</summary>
+internal enum MessageKind
+{
+    /// <summary>It arrives.</summary>
+    Good,
+
+    /// <summary>The encoder rejects it.</summary>
+    Bad,
+
+    /// <summary>The encoder accepts it, and the server ends the stream with an error that names a stanza's fault.</summary>
+    Poison,
+
+    /// <summary>The encoder accepts it, and the server hangs up without a word.</summary>
+    SilentPoison,
+}
+
+/// <summary>What may go wrong, each at a moment, some at one node, some for a while.</summary>
+internal enum FaultKind
+{
+    /// <summary>The process stands still.</summary>
+    NodeFreezes,
+
+    /// <summary>The process dies, and another one starts after a while.</summary>
+    NodeDies,
+
+    /// <summary>The process is asked to drain, and replaced after a while.</summary>
+    NodeDrains,
+
+    /// <summary>The node's connections to Redis break: some of what was under way is lost, some is run late.</summary>
+    RedisLinkBreaks,
+
+    /// <summary>Nothing passes between the node and Redis for a while; then it arrives late.</summary>
+    RedisLinkStalls,
+
+    /// <summary>Redis stands still for a while; what was sent to it meanwhile it runs late.</summary>
+    RedisFreezes,
+
+    /// <summary>Redis dies, and comes back after a while with all that it had.</summary>
+    RedisCrashes,
+
+    /// <summary>Redis dies, and comes back after a while without its last writes.</summary>
+    RedisForgets,
+
+    /// <summary>Redis answers READONLY.</summary>
+    RedisReadOnly,
+
+    /// <summary>Redis answers LOADING.</summary>
+    RedisLoads,
+
+    /// <summary>Redis answers MISCONF.</summary>
+    RedisRefusesWrites,
+
+    /// <summary>Redis is full: it refuses pushes and waits, and lets the scripts pass.</summary>
+    RedisIsFull,
+
+    /// <summary>The stream is reset, and what the server had not processed is lost.</summary>
+    StreamResets,
+
+    /// <summary>The server ends the stream without a word.</summary>
+    StreamEnds,
+
+    /// <summary>The server ends the stream with system-shutdown, and lives on.</summary>
+    StreamShutDown,
+
+    /// <summary>The server stands still for a while.</summary>
+    ServerFreezes,
+
+    /// <summary>Barriers do not come back for a while.</summary>
+    BarriersVanish,
+
+    /// <summary>The server accepts no connection for a while.</summary>
+    ServerRefuses,
+
+    /// <summary>The server dies with what it had not handed on, and comes back after a while.</summary>
+    ServerCrashes,
+}
+
+/// <summary>A message of the workload: its number is its place in the list.</summary>
+/// <param name="At">Milliseconds from the start at which the app pushes it, or wants to.</param>
+/// <param name="Kind">What it is.</param>
+internal readonly record struct PlannedMessage(int At, MessageKind Kind);
+
+/// <summary>A fault.</summary>
+/// <param name="At">Milliseconds from the start.</param>
+/// <param name="Kind">What goes wrong.</param>
+/// <param name="Node">Where, for those that concern one node.</param>
+/// <param name="Lasts">Milliseconds, for those that last.</param>
+internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, int Lasts)
+{
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"at {At} ms: {Kind}{(Kind <= FaultKind.RedisLinkStalls ? $" (node {Node})" : "")}, {Lasts} ms");
+}
+
+/// <summary>
+/// A schedule's workload and faults. What the seed decides besides, the order in which things happen and
+/// how long the network takes, is drawn while the schedule runs, so that messages and faults can be left
+/// out one by one.
+/// </summary>
+internal sealed record Plan(int Seed, ConfirmGrade Grade, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
+{
+    /// <summary>One bit each in a word.</summary>
+    public const int MessagesAtMost = 64;
+
+    /// <summary>From here on nothing goes wrong any more.</summary>
+    public const int HealedAt = 3_500;
+
+    private const int LastPush = 2_600;
+    private const int LastFault = 2_800;
+
+    private static readonly FaultKind[] Kinds = Enum.GetValues<FaultKind>();
+
+    public static Plan Of(int seed)
+    {
+        var random = new Random(Mix(seed));
+        var grade = random.Next(3) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held;
+        var messages = ImmutableArray.CreateBuilder<PlannedMessage>();
+        var moment = random.Next(200);
+        for (var left = random.Next(1, 33); left > 0; left--)
+        {
+            // Bursts, with pauses between them.
+            if (random.Next(4) == 0)
+                moment = Math.Min(LastPush, moment + random.Next(500));
+            messages.Add(new PlannedMessage(moment, random.Next(100) switch
+            {
+                < 8 => MessageKind.Bad,
+                < 11 => MessageKind.Poison,
+                11 when random.Next(4) == 0 => MessageKind.SilentPoison,
+                _ => MessageKind.Good,
+            }));
+        }
+
+        var faults = new List<PlannedFault>();
+        for (var left = random.Next(0, 6); left > 0; left--)
+        {
+            var kind = Kinds[random.Next(Kinds.Length)];
+            // Those that are short are a nuisance to calls, those that are long one to leases and deadlines.
+            var lasts = random.Next(3) == 0 ? random.Next(1_000, 2_200) : random.Next(20, 700);
+            faults.Add(new PlannedFault(random.Next(20, LastFault), kind, random.Next(2), lasts));
+        }
+
+        return new Plan(seed, grade, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+    }
+
+    /// <summary>Successive seeds begin much alike; these do not.</summary>
+    public static int Mix(int seed)
+    {
+        var mixed = unchecked((uint)seed * 2_654_435_769);
+        mixed = unchecked((mixed ^ (mixed >> 15)) * 2_246_822_519);
+        return unchecked((int)(mixed ^ (mixed >> 13)));
+    }
+
+    public override string ToString() => string.Join(
+        Environment.NewLine,
+        [
+            $"BRIDGE_TEST_SEED={Seed}, grade {Grade}",
+            .. Messages.Select((message, number) => $"  message {number}: {message.Kind} at {message.At} ms"),
+            .. Faults.Select(fault => $"  {fault}"),
+        ]);
+}

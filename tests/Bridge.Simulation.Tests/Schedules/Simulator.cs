@@ -1,0 +1,338 @@
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Simulation.Tests.Machine;
+using Bridge.Simulation.Tests.Redis;
+using Bridge.Simulation.Tests.Server;
+using Bridge.Stanzas;
+using Bridge.Telemetry;
+
+namespace Bridge.Simulation.Tests.Schedules;
+
+/// <summary>What came of a schedule.</summary>
+/// <param name="Violation">The promise that was broken; null when all were kept.</param>
+/// <param name="History">What happened, where it was recorded.</param>
+/// <param name="Arrived">Messages that arrived.</param>
+/// <param name="Repeated">Arrivals of messages that had arrived before.</param>
+/// <param name="Owners">How often a node became the owner.</param>
+/// <param name="Streams">How many streams were opened.</param>
+internal sealed record Verdict(string? Violation, IReadOnlyList<string> History, int Arrived, int Repeated, long Owners, long Streams);
+
+/// <summary>Runs schedules, one after the other, on the thread that made it: two real bridges, and a model of everything else.</summary>
+internal sealed class Simulator
+{
+    // Far beyond what the slowest search for a silent poison takes.
+    private const double Patience = 120_000;
+
+    private readonly VirtualClock _clock = new();
+    private readonly SimulatedProcess[] _processes;
+
+    public Simulator() => _processes = [new SimulatedProcess(_clock), new SimulatedProcess(_clock)];
+
+    public Verdict Run(Plan plan, Sabotage sabotage = Sabotage.None, bool recording = false)
+    {
+        _clock.Reset();
+        // In a test framework's context what awaits a call would run on a thread of its choice.
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            var world = new World(_clock, new Random(Plan.Mix(plan.Seed + 1)), recording);
+            var verdict = new Schedule(world, plan, sabotage, _processes).Run();
+            return _clock.Stray is { } stray ? throw new InvalidOperationException("Something ran on another thread: " + stray) : verdict;
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
+
+    /// <summary>The shipped settings, quicker: a schedule of a few seconds sees every deadline pass.</summary>
+    private static BridgeSettings Settings(ConfirmGrade grade)
+    {
+        if (!QueueKeys.TryCreate("xmpp:outbound", out var keys, out var mistake))
+            throw new InvalidOperationException(mistake);
+        return new BridgeSettings
+        {
+            Name = "main",
+            Writers = 2,
+            DrainTimeout = Milliseconds(800),
+            Queue = new QueueSettings
+            {
+                Redis = "unused",
+                Keys = keys!,
+                Kind = QueueKind.List,
+                Group = "bridge",
+                Deletion = StreamDeletion.Own,
+                BatchEntries = 4,
+                BatchBytes = 1 << 16,
+                TakesInFlight = 3,
+                MaxEntryBytes = 1 << 10,
+                CallTimeout = Milliseconds(400),
+                WaitTime = Milliseconds(500),
+            },
+            Xmpp = new XmppSettings
+            {
+                Endpoints = [new XmppEndpoint("127.0.0.1", 5347)],
+                Domain = "bridge.example.test",
+                Secret = new ComponentSecret("correct-horse"),
+                ServerDomain = "example.test",
+                Tls = null,
+                ConnectTimeout = Milliseconds(500),
+                HeaderTimeout = Milliseconds(500),
+                HandshakeTimeout = Milliseconds(500),
+                IdleBarrier = Milliseconds(400),
+                ProgressTimeout = Milliseconds(900),
+                BarrierTimeout = Milliseconds(3_000),
+                CloseTimeout = Milliseconds(300),
+                BackoffMin = Milliseconds(100),
+                BackoffMax = Milliseconds(800),
+                ResumeDelay = TimeSpan.Zero,
+                MaxInboundStanzaBytes = 1 << 16,
+            },
+            Confirm = new ConfirmSettings { Grade = grade, Hold = Milliseconds(300), TrustUptime = UptimeTrust.Auto },
+            Window = new WindowSettings
+            {
+                UnconfirmedEntries = 8,
+                UnconfirmedBytes = 1 << 16,
+                HeldEntries = 16,
+                HeldBytes = 1 << 20,
+                BarrierEntries = 3,
+                BarrierBytes = 1 << 12,
+                TargetRoundTrip = Milliseconds(50),
+            },
+            Stanza = new StanzaSettings
+            {
+                MaxBytes = 1 << 16,
+                MaxDepth = 64,
+                MaxAttributes = 64,
+                FromDomains = [],
+                DefaultFrom = "bridge.example.test",
+                DelayStampAfter = TimeSpan.FromSeconds(10),
+            },
+            Dead = new DeadLetterSettings { MaxEntries = 1_000, MaxAge = TimeSpan.FromDays(30) },
+            Outcomes = new OutcomeSettings { MaxEntries = 1_000, Buffer = 1_000 },
+            Lease = new LeaseSettings
+            {
+                TimeToLive = Milliseconds(1_500),
+                RenewEvery = Milliseconds(300),
+                PollEvery = Milliseconds(200),
+                SafetyMargin = Milliseconds(300),
+            },
+        };
+    }
+
+    private static TimeSpan Milliseconds(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    private sealed class Schedule
+    {
+        private static readonly BridgeSettings Accepted = Settings(ConfirmGrade.Accepted);
+        private static readonly BridgeSettings Held = Settings(ConfirmGrade.Held);
+
+        private readonly World _world;
+        private readonly Plan _plan;
+        private readonly BridgeSettings _settings;
+        private readonly Ledger _ledger;
+        private readonly ModelRedis _redis;
+        private readonly ModelServer _server;
+        private readonly ModelEncoder _encoder;
+        private readonly Node[] _nodes;
+        private readonly RedisPort?[] _ports = new RedisPort?[2];
+        private readonly StatusBoard?[] _boards = new StatusBoard?[2];
+        private int _nextPush;
+
+        public Schedule(World world, Plan plan, Sabotage sabotage, SimulatedProcess[] processes)
+        {
+            (_world, _plan) = (world, plan);
+            _settings = plan.Grade == ConfirmGrade.Held ? Held : Accepted;
+            _ledger = new Ledger(world, plan);
+            _redis = new ModelRedis(world, plan, _ledger, sabotage);
+            _server = new ModelServer(world, _ledger, _redis, sabotage);
+            _encoder = new ModelEncoder(sabotage, plan.Messages.Length);
+            _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];
+        }
+
+        public Verdict Run()
+        {
+            foreach (var node in _nodes)
+                Start(node);
+            Push();
+            foreach (var fault in _plan.Faults)
+                PlanFault(fault);
+            var healed = World.Ticks(Plan.HealedAt);
+            var limit = healed + World.Ticks(Patience);
+            while (_world.Violation is null)
+            {
+                if (_world.Now >= healed && IsQuiet)
+                {
+                    _ledger.Close(_redis.Memory.Dead);
+                    break;
+                }
+
+                if (!_world.Step(limit))
+                    _world.Break($"it did not come to rest: {_redis.Memory.Queue.Count} in the queue, {_redis.Memory.Journal.Count} in the journal");
+            }
+
+            foreach (var node in _nodes)
+                Kill(node);
+            return new Verdict(_world.Violation, _world.History, _ledger.Arrived, _ledger.Repeated, _redis.Memory.Epoch, _server.NextStream() - 1);
+        }
+
+        private bool IsQuiet =>
+            _nextPush == _plan.Messages.Length && _redis.Memory.Queue.Count == 0 && _redis.Memory.Journal.Count == 0 && !_server.IsHandingOn;
+
+        // The app pushes one message behind the other, and each until Redis has taken it.
+        private void Push()
+        {
+            if (_nextPush == _plan.Messages.Length)
+                return;
+            var due = World.Ticks(_plan.Messages[_nextPush].At);
+            if (_world.Now < due)
+                _world.At(due, Push);
+            else if (_redis.TryPush(_nextPush))
+            {
+                if (_world.Recording)
+                    _world.Note($"app: pushes message {_nextPush}");
+                _nextPush++;
+                _world.At(_world.Soon(1), Push);
+            }
+            else
+                _world.After(50, Push);
+        }
+
+        private void Start(Node node)
+        {
+            node.Start(life =>
+            {
+                var port = _ports[node.Index] = new RedisPort(_world, _redis, life);
+                var link = new SharedConnection(port);
+                var board = _boards[node.Index] = new StatusBoard(_world.Clock);
+                var random = _world.Random;
+                return BridgeActor.Props(_settings, new BridgeParts(
+                    () => new ModelQueue(port, link, _redis, _settings.Queue, random),
+                    () => new ModelLease(port, link, _redis, _settings, life.Number, random),
+                    () => new NoOutcomes(),
+                    new ModelDialer(_world, _server, life, _settings),
+                    _encoder,
+                    board,
+                    _world.Clock,
+                    NoShared.Instance)
+                {
+                    Random = random,
+                });
+            });
+            _world.Note($"node {node.Index}: starts");
+        }
+
+        private void Kill(Node node)
+        {
+            // A generation is replaced when its memory is worth nothing any more, or when Bridge's own code failed.
+            if (!_redis.HasForgotten && _boards[node.Index]?.Find(_settings.Name) is { Restarts: > 0 })
+                _world.Break($"an actor of node {node.Index} failed");
+            node.Kill();
+            _ports[node.Index] = null;
+        }
+
+        private void PlanFault(PlannedFault fault)
+        {
+            var at = World.Ticks(fault.At);
+            var until = World.Ticks(Math.Min(fault.At + fault.Lasts, Plan.HealedAt));
+            var node = _nodes[fault.Node];
+            (int Pushed, RedisMemory Memory)? dump = null;
+            if (fault.Kind == FaultKind.RedisForgets)
+            {
+                // Memory of the moments before the crash is lost.
+                var dumpedAt = World.Ticks(Math.Max(0, fault.At - 5 - (fault.Lasts / 3)));
+                _world.At(dumpedAt, () => dump = (_nextPush, _redis.Memory.Copy()));
+            }
+
+            _world.At(at, () =>
+            {
+                _world.Note($"FAULT {fault}");
+                switch (fault.Kind)
+                {
+                    case FaultKind.NodeFreezes:
+                        node.Freeze(until);
+                        break;
+                    case FaultKind.NodeDies:
+                        Replace(node, until);
+                        break;
+                    case FaultKind.NodeDrains:
+                        if (node.Life is not null)
+                            node.Bridge.Tell(new BridgeActor.Drain(), Akka.Actor.ActorRefs.Nobody);
+                        _world.At(until, () => Replace(node, _world.Now));
+                        break;
+                    case FaultKind.RedisLinkBreaks:
+                        _ports[fault.Node]?.Break();
+                        break;
+                    case FaultKind.RedisLinkStalls:
+                        _ports[fault.Node]?.Stall(until);
+                        break;
+                    case FaultKind.RedisFreezes:
+                        _redis.Freeze(until);
+                        break;
+                    case FaultKind.RedisCrashes:
+                        _redis.Crash(until, null);
+                        break;
+                    case FaultKind.RedisForgets:
+                        _redis.Crash(until, dump);
+                        break;
+                    case FaultKind.RedisReadOnly:
+                        _redis.Refuse(QueueFault.ReadOnly, until);
+                        break;
+                    case FaultKind.RedisLoads:
+                        _redis.Refuse(QueueFault.NotReady, until);
+                        break;
+                    case FaultKind.RedisRefusesWrites:
+                        _redis.Refuse(QueueFault.RefusesWrites, until);
+                        break;
+                    case FaultKind.RedisIsFull:
+                        _redis.Refuse(QueueFault.OutOfMemory, until);
+                        break;
+                    case FaultKind.StreamResets:
+                        _server.Current?.Reset();
+                        break;
+                    case FaultKind.StreamEnds:
+                        _server.Current?.End(null);
+                        break;
+                    case FaultKind.StreamShutDown:
+                        _server.Current?.End(new StreamError(StreamErrorCondition.SystemShutdown, null));
+                        break;
+                    case FaultKind.ServerFreezes:
+                        _server.Freeze(until);
+                        break;
+                    case FaultKind.BarriersVanish:
+                        _server.LoseBarriers(until);
+                        break;
+                    case FaultKind.ServerRefuses:
+                        _server.Refuse(until);
+                        break;
+                    case FaultKind.ServerCrashes:
+                        // No server is back sooner than this.
+                        _server.Crash(Math.Max(until, at + World.Ticks(300)));
+                        break;
+                    default:
+                        throw new InvalidOperationException($"Nobody makes {fault.Kind} happen.");
+                }
+            });
+        }
+
+        private void Replace(Node node, long at)
+        {
+            if (node.Life is null)
+                return;
+            Kill(node);
+            _world.At(at, () =>
+            {
+                if (node.Life is null)
+                    Start(node);
+            });
+        }
+    }
+
+    private sealed class NoShared : IAsyncDisposable
+    {
+        public static readonly NoShared Instance = new();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Text;
+using Bridge.Connection;
+using Bridge.Simulation.Tests.Machine;
+using Bridge.Simulation.Tests.Redis;
+using Bridge.Simulation.Tests.Schedules;
+using Bridge.Stanzas;
+
+namespace Bridge.Simulation.Tests.Server;
+
+/// <summary>
+/// An XMPP server with one component: works off each stream in order, returns barriers in order, hands
+/// messages on a little later, and lets a new stream of the component replace the old one.
+/// </summary>
+internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, Sabotage sabotage)
+{
+    /// <summary>The longest time between the answer to a barrier and the hand over of what stands before it; measured were 42 ms.</summary>
+    private const double Lag = 45;
+
+    private readonly Queue<int> _handing = new();
+    private long _lastHandOver;
+    private long _frozenUntil;
+    private long _refusesUntil;
+    private long _barriersVanishUntil;
+    private long _streams;
+
+    // As if it had run for an hour.
+    private long _startedAt = -TimeSpan.TicksPerHour;
+
+    public Sabotage Sabotage => sabotage;
+
+    public ModelRedis Redis => redis;
+
+    public bool IsDown { get; private set; }
+
+    public long FrozenUntil => world.Now < _frozenUntil ? _frozenUntil : 0;
+
+    public bool Refuses => IsDown || world.Now < _refusesUntil;
+
+    public bool IsHandingOn => _handing.Count > 0;
+
+    /// <summary>The component's stream.</summary>
+    public ModelLink? Current { get; private set; }
+
+    private HashSet<ModelLink> Links { get; } = [];
+
+    public void Freeze(long until) => _frozenUntil = Math.Max(_frozenUntil, until);
+
+    public void Refuse(long until) => _refusesUntil = Math.Max(_refusesUntil, until);
+
+    public void LoseBarriers(long until) => _barriersVanishUntil = Math.Max(_barriersVanishUntil, until);
+
+    public void Crash(long backAt)
+    {
+        if (IsDown)
+            return;
+        IsDown = true;
+        _frozenUntil = 0;
+        foreach (var message in _handing)
+            ledger.DiedWithServer(message);
+        _handing.Clear();
+        foreach (var link in Links.OrderBy(link => link.Number).ToArray())
+            link.Reset();
+        Links.Clear();
+        Current = null;
+        world.At(backAt, () =>
+        {
+            IsDown = false;
+            if (sabotage != Sabotage.ServerHidesItsRestart)
+                _startedAt = world.Now;
+            world.Note("server: is back");
+        });
+    }
+
+    public long NextStream() => ++_streams;
+
+    public void Accept(ModelLink link) => Links.Add(link);
+
+    public void Forget(ModelLink link)
+    {
+        Links.Remove(link);
+        if (Current == link)
+            Current = null;
+    }
+
+    /// <summary>Works one element off.</summary>
+    public void Process(ModelLink link, StreamElement element)
+    {
+        switch (element.Kind)
+        {
+            case StreamElementKind.Header:
+                link.Say(new StreamOpened(new StreamHeader("s", null, null)));
+                break;
+            case StreamElementKind.Handshake:
+                Current?.End(new StreamError(StreamErrorCondition.Conflict, null));
+                Current = link;
+                world.Note($"server: stream {link.Number} of node {link.Node} is established");
+                link.Say(new HandshakeAccepted());
+                break;
+            case StreamElementKind.Uptime:
+                var seconds = (world.Now - _startedAt) / TimeSpan.TicksPerSecond;
+                link.Say(new StanzaReceived(
+                    StanzaKind.Iq, element.Id, "example.test", "bridge.example.test", "result", "query", "jabber:iq:last",
+                    Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"<iq type='result'><query xmlns='jabber:iq:last' seconds='{seconds}'/></iq>"))));
+                break;
+            case StreamElementKind.Barrier when world.Now < _barriersVanishUntil:
+                break;
+            case StreamElementKind.Barrier:
+                link.ConfirmAll(ledger);
+                link.Say(new BarrierReturned(element.Number, 0));
+                break;
+            case StreamElementKind.Message:
+                Process(link, (int)element.Number, element.MessageKind);
+                break;
+            case StreamElementKind.Close:
+                link.CloseOrderly();
+                break;
+        }
+    }
+
+    private void Process(ModelLink link, int message, MessageKind kind)
+    {
+        if (world.Recording)
+            world.Note($"server: stream {link.Number} brings message {message}{(kind == MessageKind.Good ? "" : $", {kind}")}");
+        switch (kind)
+        {
+            case MessageKind.Poison:
+                link.End(new StreamError(StreamErrorCondition.PolicyViolation, null));
+                return;
+            case MessageKind.SilentPoison:
+                link.End(null);
+                return;
+        }
+
+        if (!link.Brings(message))
+            world.Break($"message {message} came twice on one stream");
+        ledger.Processed(message, link.OpenedAt);
+        _handing.Enqueue(message);
+        _lastHandOver = Math.Max(_lastHandOver, world.Soon(Lag));
+        PlanHandOver(_lastHandOver);
+    }
+
+    private void PlanHandOver(long at) => world.At(at, () =>
+    {
+        if (FrozenUntil is > 0 and var thaw)
+            PlanHandOver(thaw);
+        else if (_handing.TryDequeue(out var message))
+            ledger.HandedOn(message);
+    });
+
+}
