@@ -60,11 +60,15 @@ internal sealed class EncoderTarget(bool envelopes) : FuzzTarget
         if (!result.Accepted)
         {
             fault ??= FaultOf(result.Rejection, payload, output);
-            JudgedCase? refused = isRaw && OfGrammar.Contains(result.Rejection.Reason) ? new JudgedCase(Question.RefusedByGrammar, late, payload, []) : null;
+
+            // XmlReader, the second opinion, knows rules that are none of the grammar, such as the values of xml:space.
+            var byGrammar = isRaw && OfGrammar.Contains(result.Rejection.Reason) && result.Rejection.Detail != "a second parser refuses it";
+            JudgedCase? refused = byGrammar ? new JudgedCase(Question.RefusedByGrammar, late, payload, []) : null;
             return new Examination(fault, false, Verdicts(result.Rejection), TraitOf(result.Rejection, payload), refused);
         }
 
-        fault ??= FaultOf(output, late);
+        // An envelope may say itself that it was pushed just now; the raw stanza that it became cannot.
+        fault ??= FaultOf(output, late && isRaw);
         var question = isRaw ? Question.SameAsRaw : Question.SameAsEnvelope;
         return new Examination(fault, true, Accepted, TraitOf(payload, output), new JudgedCase(question, late, payload, output.ToArray()));
     }

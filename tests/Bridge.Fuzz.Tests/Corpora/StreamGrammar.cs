@@ -37,6 +37,9 @@ internal sealed class StreamGrammar(Random random, StanzaGrammar stanzas)
         "<message type='error' to='app.example'><body>x</body><error type='cancel' code='503'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
         "<iq type='get' id='1' from='app.example' to='app.example'><ping xmlns='urn:xmpp:ping'/></iq>",
         $"<message><body>{new string('x', random.Next(8000, 8300))}</body></message>",
-        $"<message>{string.Concat(Enumerable.Repeat("<a>", random.Next(9, 15)))}</message>",
+        Nested(random.Next(9, 15)),
         "<odd/>");
+
+    private static string Nested(int levels) =>
+        $"<message>{string.Concat(Enumerable.Repeat("<a>", levels))}{string.Concat(Enumerable.Repeat("</a>", levels))}</message>";
 }

@@ -12,6 +12,7 @@ public sealed class ExpatJudgeTests(ExpatJudge judge) : IClassFixture<ExpatJudge
     [InlineData("two stanzas", Good + Good)]
     [InlineData("white space beside it", Good + " ")]
     [InlineData("text beside it", "x" + Good)]
+    [InlineData("a CDATA section beside it", Good + "<![CDATA[]]>")]
     [InlineData("a second root", Good + "</stream:stream><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>")]
     [InlineData("the stream's end", Good + "</stream:stream>")]
     [InlineData("an open stanza", "<message from='app.example' to='a@b' id='1'>")]

@@ -79,9 +79,14 @@ def events_of(body, header=HEADER, footer=FOOTER):
         else:
             append(characters)
 
+    def cdata():
+        # An empty section is no text to expat, and yet must not stand beside the stanza.
+        text('')
+
     parser = expat.ParserCreate('UTF-8', SEPARATOR)
     parser.ordered_attributes = True
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser.StartCdataSectionHandler = cdata
     forbid_markup(parser)
     try:
         # In one piece with the footer: whatever the body leaves open would swallow that.
@@ -269,6 +274,7 @@ class LongStream:
         self.fed = self.seen = self.depth = 0
         self.parser = parser = expat.ParserCreate('UTF-8', SEPARATOR)
         parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = self.start, self.end, self.text
+        parser.StartCdataSectionHandler = self.text
         forbid_markup(parser)
         parser.Parse(HEADER, False)
 
@@ -282,7 +288,7 @@ class LongStream:
         if self.depth == 0 and not self.ending:
             raise Refused('the stream was closed')
 
-    def text(self, _):
+    def text(self, *_):
         if self.depth < 2:
             raise Refused('text between stanzas')
 
