@@ -16,6 +16,9 @@ public sealed class FuzzTests(ITestOutputHelper log)
     // Below, a run is too short to meet everything.
     private const long CasesThatMeetEverything = 100_000;
 
+    // Below, shares are chance.
+    private const long CasesThatTellShares = 10_000;
+
     /// <summary>Reasons that raw XML must cause in a long run.</summary>
     private static readonly RejectionReason[] ReasonsOfStanzas =
     [
@@ -100,6 +103,8 @@ public sealed class FuzzTests(ITestOutputHelper log)
     // A fuzz that everything or nothing passes would prove nothing.
     private static void AssertNeitherTooMuchNorTooLittlePasses(FuzzRun run)
     {
+        if (run.Cases < CasesThatTellShares)
+            return;
         Assert.InRange((double)run.Passed / run.Cases, 0.3, 0.8);
         Assert.InRange((double)run.MadeToPass / run.Cases, 0.25, 0.35);
     }
