@@ -104,8 +104,9 @@ internal sealed class EncoderTarget(bool envelopes) : FuzzTarget
         var tight = new TightWriter();
         var again = FuzzedEncoder.Encoder.Encode(FuzzedEncoder.Entry(stanza, late), tight, FuzzedEncoder.Now);
 
-        // What was filled in counts as attributes the next time.
-        if (again.Rejection.Reason == RejectionReason.TooManyAttributes)
+        // What was filled in counts as attributes the next time; and the id of an envelope is measured
+        // as it is meant, that of a raw stanza as it is written, escapes and all.
+        if (again.Rejection.Reason is RejectionReason.TooManyAttributes or RejectionReason.InvalidId)
             return null;
         if (!again.Accepted)
             return $"what was written is not accepted itself: {again.Rejection}";
