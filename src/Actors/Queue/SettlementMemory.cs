@@ -47,6 +47,9 @@ internal sealed class SettlementMemory
             return settlement;
         _sayAgain = false;
         var said = settlement.Rejected.Select(rejected => rejected.Position).ToHashSet();
-        return settlement with { Rejected = [.. _buried.Values.Where(rejected => !said.Contains(rejected.Position)), .. settlement.Rejected] };
+        return settlement with
+        {
+            Rejected = [.. _buried.Values.Where(rejected => !said.Contains(rejected.Position)).Concat(settlement.Rejected).OrderBy(rejected => rejected.Position)],
+        };
     }
 }

@@ -133,6 +133,9 @@ internal ref struct Envelope
     /// <summary>Names of the hints, in the order of their bits.</summary>
     public static readonly ImmutableArray<string> HintNames = ["store", "no-store", "no-copy", "no-permanent-store"];
 
+    // The longest name, each of its characters written as an escape of six.
+    private const int MaxEscapedNameBytes = 6 * 7;
+
     private static readonly byte[][] FieldNameBytes = [.. FieldNames.Select(Encoding.ASCII.GetBytes)];
 
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = MaxJsonDepth };
@@ -478,9 +481,20 @@ internal ref struct Envelope
 
     private static bool TryFindField(ref Utf8JsonReader reader, out EnvelopeField field)
     {
+        scoped var name = reader.ValueSpan;
+        if (reader.ValueIsEscaped)
+        {
+            // Not by the reader's own comparison, which throws at half of a surrogate pair.
+            Span<byte> plain = stackalloc byte[MaxEscapedNameBytes];
+            field = default;
+            if (name.Length > MaxEscapedNameBytes || !JsonText.TryUnescape(name, plain, out var length, out _))
+                return false;
+            name = plain[..length];
+        }
+
         for (var i = 0; i < FieldNameBytes.Length; i++)
         {
-            if (reader.ValueIsEscaped ? reader.ValueTextEquals(FieldNameBytes[i]) : reader.ValueSpan.SequenceEqual(FieldNameBytes[i]))
+            if (name.SequenceEqual(FieldNameBytes[i]))
             {
                 field = (EnvelopeField)i;
                 return true;

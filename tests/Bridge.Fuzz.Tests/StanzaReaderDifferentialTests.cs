@@ -5,10 +5,10 @@ using System.Xml.Linq;
 using Bridge.Stanzas;
 using Xunit.Abstractions;
 
-namespace Bridge.Actors.Tests.Stanzas;
+namespace Bridge.Fuzz.Tests;
 
 /// <summary>Random streams; BRIDGE_TEST_SEED repeats a run whose seed was printed.</summary>
-public class StanzaReaderFuzzTests
+public class StanzaReaderDifferentialTests
 {
     private const int MaxBytes = 4096;
     private const int MaxDepth = 12;
@@ -16,7 +16,7 @@ public class StanzaReaderFuzzTests
     private readonly Random _random;
     private readonly string _seed;
 
-    public StanzaReaderFuzzTests(ITestOutputHelper output)
+    public StanzaReaderDifferentialTests(ITestOutputHelper output)
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("BRIDGE_TEST_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var given)
             ? given

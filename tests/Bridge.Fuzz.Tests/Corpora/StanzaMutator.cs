@@ -1,12 +1,12 @@
 using System.Text;
 
-namespace Bridge.Actors.Tests.Stanzas;
+namespace Bridge.Fuzz.Tests.Corpora;
 
 /// <summary>
 /// Makes payloads around the border of what may pass: grown from a grammar that is mostly right,
-/// taken from a corpus of old tricks, then damaged. Deterministic for a seed.
+/// taken from a corpus of old tricks, then damaged. Deterministic for the seed of its random numbers.
 /// </summary>
-internal sealed class StanzaMutator(int seed)
+internal sealed class StanzaMutator(Random random)
 {
     private static readonly string[] Names =
         ["message", "presence", "iq", "body", "x", "p:x", "q:y", "stream:error", "xml:a", "xmlns", "p:message", "a.b-c", "é", "_", "delay", "origin-id"];
@@ -39,8 +39,6 @@ internal sealed class StanzaMutator(int seed)
 
     private static readonly byte[] Significant = "<>&'\"/=!?[]-:;# \n\txa0"u8.ToArray();
 
-    private readonly Random _random = new(seed);
-
     /// <summary>The next payload.</summary>
     public byte[] Next()
     {
@@ -53,7 +51,7 @@ internal sealed class StanzaMutator(int seed)
         if (Chance(3))
             Stanza(text);
         var bytes = new List<byte>(Encoding.UTF8.GetBytes(text.ToString()));
-        for (var damages = Chance(35) ? _random.Next(1, 4) : 0; damages > 0; damages--)
+        for (var damages = Chance(35) ? random.Next(1, 4) : 0; damages > 0; damages--)
             Damage(bytes);
         return [.. bytes];
     }
@@ -89,10 +87,10 @@ internal sealed class StanzaMutator(int seed)
 
     private void Rest(StringBuilder text, string name, int depth, bool oneChild)
     {
-        for (var attributes = Chance(10) ? _random.Next(1, depth == 1 ? 4 : 9) : 0; attributes > 0; attributes--)
+        for (var attributes = Chance(10) ? random.Next(1, depth == 1 ? 4 : 9) : 0; attributes > 0; attributes--)
             Attribute(text, Pick(AttributeNames), Pick(Values));
         if (Chance(2))
-            Attribute(text, "a" + _random.Next(10), new string(Pick(["x", "é", "<", "&", " "])[0], _random.Next(1000, 6000)));
+            Attribute(text, "a" + random.Next(10), new string(Pick(["x", "é", "<", "&", " "])[0], random.Next(1000, 6000)));
         if (Chance(10))
             text.Append(Pick([" ", "\n", "\t", "\r\n"]));
         if (!oneChild && Chance(25))
@@ -102,7 +100,7 @@ internal sealed class StanzaMutator(int seed)
         }
 
         text.Append('>');
-        for (var children = oneChild && Chance(80) ? 1 : _random.Next(0, 3); children > 0; children--)
+        for (var children = oneChild && Chance(80) ? 1 : random.Next(0, 3); children > 0; children--)
         {
             if (!oneChild && Chance(60))
                 text.Append(Chance(85) ? Pick(["hello", "é", "&lt;", "😀", "a > b", "<![CDATA[x]]>"]) : Pick(Texts));
@@ -127,9 +125,9 @@ internal sealed class StanzaMutator(int seed)
     {
         if (bytes.Count == 0)
             return;
-        var at = _random.Next(bytes.Count);
-        var length = _random.Next(1, Math.Min(bytes.Count - at, 12) + 1);
-        switch (_random.Next(8))
+        var at = random.Next(bytes.Count);
+        var length = random.Next(1, Math.Min(bytes.Count - at, 12) + 1);
+        switch (random.Next(8))
         {
             case 0:
                 bytes.RemoveRange(at, length);
@@ -144,7 +142,7 @@ internal sealed class StanzaMutator(int seed)
                 bytes.InsertRange(at, Pick(BadBytes));
                 break;
             case 4:
-                bytes.InsertRange(_random.Next(bytes.Count + 1), bytes.GetRange(at, length));
+                bytes.InsertRange(random.Next(bytes.Count + 1), bytes.GetRange(at, length));
                 break;
             case 5:
                 bytes.RemoveRange(at, bytes.Count - at);
@@ -153,12 +151,12 @@ internal sealed class StanzaMutator(int seed)
                 bytes.InsertRange(at, Encoding.UTF8.GetBytes(Pick(Texts)));
                 break;
             default:
-                bytes[at] ^= (byte)(1 << _random.Next(8));
+                bytes[at] ^= (byte)(1 << random.Next(8));
                 break;
         }
     }
 
-    private bool Chance(int percent) => _random.Next(100) < percent;
+    private bool Chance(int percent) => random.Next(100) < percent;
 
-    private T Pick<T>(T[] choices) => choices[_random.Next(choices.Length)];
+    private T Pick<T>(T[] choices) => choices[random.Next(choices.Length)];
 }

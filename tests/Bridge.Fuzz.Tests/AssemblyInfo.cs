@@ -1,0 +1,2 @@
+// Each of these tests uses all processors by itself.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
