@@ -6,6 +6,7 @@ using Bridge.Chaos.Faults;
 using Bridge.Chaos.Judgement;
 using Bridge.Chaos.Reports;
 using Bridge.Chaos.Running;
+using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.Chaos;
 
@@ -56,7 +57,7 @@ public sealed partial class ReportTests
 
     private static RunResult Result(bool isBroken)
     {
-        var round = new Round(1, [new Break(FaultTarget.RedisLink, TestKit.ProxyEnding.Reset, 0, TimeSpan.FromSeconds(1))], null);
+        var round = new Round(1, [new Break(FaultTarget.RedisLink, ProxyEnding.Reset, 0, TimeSpan.FromSeconds(1))], null);
         return new RunResult
         {
             CommandLine = new CommandLine(TimeSpan.FromMinutes(0.5), 42, ServerKind.Scripted, "."),
