@@ -56,9 +56,12 @@ internal sealed record BridgeStopped(bool Owner, TimeSpan Time)
     }
 }
 
-/// <summary>SIGSTOP of a Bridge, shorter or longer than its lease lives.</summary>
+/// <summary>
+/// SIGSTOP of a Bridge, shorter or longer than its lease lives. ejabberd keeps the frozen connection beside the
+/// next owner's and may give it the answer that would have shown that the server lived on.
+/// </summary>
 internal sealed record BridgeFrozen(bool Owner, TimeSpan Time)
-    : Fault(Owner ? "owner frozen" : "standby frozen", FaultTarget.Bridge, Repeats.Unconfirmed, Time)
+    : Fault(Owner ? "owner frozen" : "standby frozen", FaultTarget.Bridge, Repeats.Held, Time)
 {
     public override string Parameters => "";
 

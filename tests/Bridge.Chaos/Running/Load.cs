@@ -9,8 +9,8 @@ namespace Bridge.Chaos.Running;
 /// <summary>The app: pushes at a steady pace, through every fault of Redis, each message once.</summary>
 internal sealed class Load(Stage stage, Judge judge, int perSecond)
 {
-    /// <summary>With so many on their way the load waits, so that a long outage costs no memory.</summary>
-    public const int MostOpen = 60_000;
+    /// <summary>With so many on their way the load waits, so that a long outage costs no memory and is soon caught up with.</summary>
+    public const int MostOpen = 15_000;
 
     // A push whose reply was lost is sent again; the number of the batch keeps it from happening twice, also when
     // Redis finds the first attempt in its socket much later.

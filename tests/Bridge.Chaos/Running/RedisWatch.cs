@@ -12,10 +12,12 @@ internal sealed record LaneDepth(long Queued, long Journal);
 /// Looks at Redis' side five times a second: dead letters and bounces to the judge, how far settlement got, and how
 /// much waits. Redis gives no signal of its own that does not block a connection.
 /// </summary>
-internal sealed partial class RedisWatch(Stage stage, Judge judge)
+internal sealed partial class RedisWatch(Stage stage, Judge judge) : IDisposable
 {
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(200);
 
+    // One look at a time: two would read the same dead letter twice.
+    private readonly SemaphoreSlim _looking = new(1);
     private readonly Dictionary<string, RedisValue> _seen = [];
     private readonly Dictionary<string, LaneDepth> _depths = [];
 
@@ -28,6 +30,8 @@ internal sealed partial class RedisWatch(Stage stage, Judge judge)
                 return new LaneDepth(_depths.Values.Sum(depth => depth.Queued), _depths.Values.Sum(depth => depth.Journal));
         }
     }
+
+    public void Dispose() => _looking.Dispose();
 
     /// <summary>Looks until told to stop.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -46,6 +50,7 @@ internal sealed partial class RedisWatch(Stage stage, Judge judge)
     /// <returns>Whether Redis answered.</returns>
     public async Task<bool> LookAsync()
     {
+        await _looking.WaitAsync();
         try
         {
             foreach (var lane in stage.Lanes)
@@ -55,6 +60,10 @@ internal sealed partial class RedisWatch(Stage stage, Judge judge)
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
             return false;
+        }
+        finally
+        {
+            _looking.Release();
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed class Run(CommandLine commandLine, LiveView view)
     {
         await using var stage = new Stage(commandLine.Server, commandLine.Seed);
         // Drawn apart from the faults: the same seed has the same pace.
-        var perSecond = new Random(commandLine.Seed ^ 0x5eed).Next(300, 1_200);
+        var perSecond = new Random(commandLine.Seed ^ 0x5eed).Next(200, 700);
         var judge = new Judge(stage.Lanes, Stage.Window, perSecond);
         await stage.StartAsync(
             (stanza, observer) =>
@@ -27,7 +27,7 @@ internal sealed class Run(CommandLine commandLine, LiveView view)
             stopping);
 
         var timeline = new Timeline();
-        var watch = new RedisWatch(stage, judge);
+        using var watch = new RedisWatch(stage, judge);
         using var loading = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var watching = new CancellationTokenSource();
         var load = new Load(stage, judge, perSecond).RunAsync(loading.Token);
