@@ -416,6 +416,13 @@ public sealed class ProxyDirection
             _triggers.Enqueue(action, bytes);
     }
 
+    /// <summary>Forgets the actions of <see cref="At"/> whose byte has not come.</summary>
+    public void Disarm()
+    {
+        lock (_gate)
+            _triggers.Clear();
+    }
+
     internal TimeSpan NextDelay()
     {
         lock (_gate)

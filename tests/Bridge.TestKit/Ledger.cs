@@ -15,21 +15,51 @@ public sealed record LedgerMessage(string Id, string Queue, string Recipient, lo
         $"<message to='{StartTag.Escape(Recipient)}' id='{Id}' type='chat'><body>{StartTag.Escape(body)}</body></message>";
 }
 
+/// <summary>What an arrival was.</summary>
+public enum LedgerArrival
+{
+    /// <summary>The first of its message, and in order.</summary>
+    First,
+
+    /// <summary>The first of its message, behind a later one of its recipient or queue.</summary>
+    Reordered,
+
+    /// <summary>Not the first of its message.</summary>
+    Repeated,
+
+    /// <summary>Of a message that had to be dead-lettered.</summary>
+    Wrong,
+
+    /// <summary>Of nothing that was pushed.</summary>
+    Unexpected,
+}
+
 /// <summary>
 /// The promise, counted: what was pushed, what arrived where and in which order, what was dead-lettered, what
 /// was left. A test ends on <see cref="Check"/>.
 /// </summary>
-/// <remarks>Thread-safe: all members take one lock. An observer must record its own arrivals in order.</remarks>
-public sealed class Ledger
+/// <remarks>
+/// Thread-safe: all members take one lock. An observer must record its own arrivals in order. It remembers each
+/// message, unless it is told to forget those that have ended: <see cref="Forget"/>.
+/// </remarks>
+/// <param name="prefix">What the ids begin with, where several ledgers share an observer.</param>
+public sealed class Ledger(string prefix = "m")
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Line> _lines = [];
     private readonly Dictionary<string, long> _nextOfRecipient = [];
     private readonly Dictionary<string, Observer> _observers = [];
     private readonly List<string> _unexpected = [];
+    private readonly List<string> _wronglyDeadLettered = [];
+    private readonly List<string> _wronglyArrived = [];
     private readonly List<TaskCompletionSource> _waiting = [];
     private readonly List<(int Arrived, TaskCompletionSource Reached)> _milestones = [];
+    // By place; those in front that are forgotten have left it.
+    private readonly Queue<Line> _remembered = new();
     private long _nextOfLedger;
+    private long _forgotten;
+    private int _forgottenArrived;
+    private int _forgottenDuplicates;
     private int _open;
     private int _arrived;
 
@@ -41,6 +71,70 @@ public sealed class Ledger
             lock (_gate)
                 return _open;
         }
+    }
+
+    /// <summary>How many were pushed: the next message's place.</summary>
+    public long Pushed
+    {
+        get
+        {
+            lock (_gate)
+                return _nextOfLedger;
+        }
+    }
+
+    /// <summary>How many messages it remembers.</summary>
+    public int Remembered
+    {
+        get
+        {
+            lock (_gate)
+                return _remembered.Count;
+        }
+    }
+
+    /// <summary>The places, from 0, of the oldest messages that have not ended.</summary>
+    /// <param name="atMost">How many at most.</param>
+    public IReadOnlyList<long> OldestOpen(int atMost = 1)
+    {
+        lock (_gate)
+            return [.. _remembered.Where(line => !line.Closed).Take(atMost).Select(line => line.Place)];
+    }
+
+    /// <summary>
+    /// Forgets what has ended, from the front up to a place: it stays counted, and an arrival of it is still known
+    /// to be one more. A message that has not ended ends the forgetting.
+    /// </summary>
+    /// <param name="below">The place behind the last that may be forgotten.</param>
+    public void Forget(long below)
+    {
+        lock (_gate)
+        {
+            while (_remembered.TryPeek(out var line) && line.Closed && line.Place < below)
+            {
+                _remembered.Dequeue();
+                _lines.Remove(line.Message.Id);
+                _forgotten = line.Place + 1;
+                if (line.Arrivals > 0)
+                    _forgottenArrived++;
+                if (line.Arrivals > 1)
+                    _forgottenDuplicates++;
+                // What should not have been is told by its id, which needs no line.
+                if (line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0))
+                    _wronglyDeadLettered.Add(line.Message.Id);
+                if (line is { MustBeDeadLettered: true, Arrivals: > 0 })
+                    _wronglyArrived.Add(line.Message.Id);
+            }
+        }
+    }
+
+    /// <summary>The place of a message of this ledger by its id, remembered or not; null for no such id.</summary>
+    public long? PlaceOf(string? id)
+    {
+        var dash = id is null || !id.StartsWith(prefix, StringComparison.Ordinal) ? -1 : id.IndexOf('-', prefix.Length);
+        if (dash < 0 || !long.TryParse(id.AsSpan(prefix.Length, dash - prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var place))
+            return null;
+        return place < Pushed ? place : null;
     }
 
     /// <summary>Enters the next message for a recipient. Push it in the order of these calls.</summary>
@@ -55,8 +149,10 @@ public sealed class Ledger
             _nextOfRecipient[recipient] = sequence + 1;
             var place = _nextOfLedger++;
             var message = new LedgerMessage(
-                string.Create(CultureInfo.InvariantCulture, $"m{place}-{sequence}"), queue, recipient, sequence);
-            _lines.Add(message.Id, new Line(message, place, mustBeDeadLettered));
+                string.Create(CultureInfo.InvariantCulture, $"{prefix}{place}-{sequence}"), queue, recipient, sequence);
+            var line = new Line(message, place, mustBeDeadLettered);
+            _lines.Add(message.Id, line);
+            _remembered.Enqueue(line);
             _open++;
             return message;
         }
@@ -67,25 +163,51 @@ public sealed class Ledger
     /// <param name="observer">
     /// Whoever saw it: one user or component. Arrivals at one observer are ordered, at two they are not.
     /// </param>
-    public void Arrived(string? id, string observer)
+    /// <returns>What it was.</returns>
+    public LedgerArrival Arrived(string? id, string observer)
     {
         lock (_gate)
         {
             if (id is null || !_lines.TryGetValue(id, out var line))
             {
+                if (PlaceOf(id) < _forgotten)
+                {
+                    _forgottenDuplicates++;
+                    return LedgerArrival.Repeated;
+                }
+
                 _unexpected.Add($"{id ?? "a stanza without an id"} at {observer}");
-                return;
+                return LedgerArrival.Unexpected;
             }
 
             if (++line.Arrivals > 1)
-                return;
+                return LedgerArrival.Repeated;
             if (!_observers.TryGetValue(observer, out var seen))
                 _observers.Add(observer, seen = new Observer());
-            seen.Record(line);
+            // What the server sent back was not on its way any more: a later attempt comes behind its neighbours.
+            var inOrder = line.Bounced || seen.Record(line);
             _arrived++;
             if (_milestones.Count > 0)
                 _milestones.RemoveAll(milestone => milestone.Arrived <= _arrived && milestone.Reached.TrySetResult());
             Close(line);
+            return line.MustBeDeadLettered ? LedgerArrival.Wrong : inOrder ? LedgerArrival.First : LedgerArrival.Reordered;
+        }
+    }
+
+    /// <summary>Records that the server sent a message back: an ending, though it may still arrive, sent again.</summary>
+    public void Bounced(string? id)
+    {
+        lock (_gate)
+        {
+            if (id is not null && _lines.TryGetValue(id, out var line))
+            {
+                line.Bounced = true;
+                Close(line);
+            }
+            else if (PlaceOf(id) is null)
+            {
+                _unexpected.Add($"{id ?? "a stanza without an id"} among the bounces");
+            }
         }
     }
 
@@ -96,7 +218,10 @@ public sealed class Ledger
         {
             if (id is null || !_lines.TryGetValue(id, out var line))
             {
-                _unexpected.Add($"{id ?? "an entry without an id"} among the dead letters");
+                if (PlaceOf(id) < _forgotten)
+                    _wronglyDeadLettered.Add(id!);
+                else
+                    _unexpected.Add($"{id ?? "an entry without an id"} among the dead letters");
                 return;
             }
 
@@ -173,16 +298,17 @@ public sealed class Ledger
             var lines = _lines.Values.OrderBy(line => line.Place).ToList();
             return new LedgerReport
             {
-                Pushed = lines.Count,
-                Arrived = lines.Count(line => line.Arrivals > 0),
-                Lost = [.. lines.Where(line => line is { Arrivals: 0, DeadLetters: 0, LeftIn: null }).Select(Id)],
+                Pushed = (int)_nextOfLedger,
+                Arrived = _forgottenArrived + lines.Count(line => line.Arrivals > 0),
+                Lost = [.. lines.Where(line => line is { Arrivals: 0, DeadLetters: 0, Bounced: false, LeftIn: null }).Select(Id)],
                 Duplicated = lines.Where(line => line.Arrivals > 1).ToDictionary(Id, line => line.Arrivals),
+                ForgottenDuplicates = _forgottenDuplicates,
                 ReorderedOfRecipient = [.. _observers.SelectMany(o => o.Value.OfRecipient.Select(late => $"{late} at {o.Key}"))],
                 ReorderedOfQueue = [.. _observers.SelectMany(o => o.Value.OfQueue.Select(late => $"{late} at {o.Key}"))],
                 Unexpected = [.. _unexpected],
                 DeadLettered = [.. lines.Where(line => line.DeadLetters > 0).Select(Id)],
-                WronglyDeadLettered = [.. lines.Where(line => line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0)).Select(Id)],
-                WronglyArrived = [.. lines.Where(line => line is { MustBeDeadLettered: true, Arrivals: > 0 }).Select(Id)],
+                WronglyDeadLettered = [.. _wronglyDeadLettered, .. lines.Where(line => line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0)).Select(Id)],
+                WronglyArrived = [.. _wronglyArrived, .. lines.Where(line => line is { MustBeDeadLettered: true, Arrivals: > 0 }).Select(Id)],
                 Left = lines.Where(line => line.LeftIn is not null).ToDictionary(Id, line => line.LeftIn!),
             };
         }
@@ -214,6 +340,8 @@ public sealed class Ledger
 
         public int DeadLetters { get; set; }
 
+        public bool Bounced { get; set; }
+
         public string? LeftIn { get; set; }
 
         public bool Closed { get; set; }
@@ -229,20 +357,24 @@ public sealed class Ledger
 
         public List<string> OfQueue { get; } = [];
 
-        public void Record(Line line)
+        public bool Record(Line line)
         {
             // Two queues keep no order between them, so neither does a recipient that both write to.
             var recipient = $"{line.Message.Queue}\n{line.Message.Recipient}";
-            Record(line, _recipients, recipient, OfRecipient);
-            Record(line, _queues, line.Message.Queue, OfQueue);
+            var inOrder = Record(line, _recipients, recipient, OfRecipient);
+            return Record(line, _queues, line.Message.Queue, OfQueue) && inOrder;
         }
 
-        private static void Record(Line line, Dictionary<string, long> highest, string key, List<string> late)
+        private static bool Record(Line line, Dictionary<string, long> highest, string key, List<string> late)
         {
             if (highest.TryGetValue(key, out var place) && place > line.Place)
+            {
                 late.Add(line.Message.Id);
-            else
-                highest[key] = line.Place;
+                return false;
+            }
+
+            highest[key] = line.Place;
+            return true;
         }
     }
 }
@@ -261,6 +393,9 @@ public sealed record LedgerReport
 
     /// <summary>Arrived more than once, with how often.</summary>
     public required IReadOnlyDictionary<string, int> Duplicated { get; init; }
+
+    /// <summary>How many arrivals beyond the first were of messages, or counted with messages, that it has forgotten.</summary>
+    public int ForgottenDuplicates { get; init; }
 
     /// <summary>First arrivals behind a later message for the same recipient, with the observer.</summary>
     public required IReadOnlyList<string> ReorderedOfRecipient { get; init; }
@@ -284,7 +419,7 @@ public sealed record LedgerReport
     public required IReadOnlyDictionary<string, string> Left { get; init; }
 
     /// <summary>Everything ended once, rightly and in order.</summary>
-    public bool IsClean => IsKept && Duplicated.Count == 0;
+    public bool IsClean => IsKept && Duplicated.Count == 0 && ForgottenDuplicates == 0;
 
     /// <summary>The promise under a fault: as <see cref="IsClean"/>, but duplicates may be.</summary>
     public bool IsKept =>

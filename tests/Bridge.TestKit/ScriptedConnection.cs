@@ -61,7 +61,7 @@ public sealed class ScriptedConnection
 
     /// <summary>
     /// Barriers taken, answered or not; the order of each is the number of stanzas taken before it. Empty with
-    /// <see cref="ScriptedXmppServerOptions.CountsOnly"/>.
+    /// <see cref="ScriptedXmppServerOptions.CountsOnly"/>, and while the server's log keeps nothing.
     /// </summary>
     public StanzaLog Barriers { get; } = new();
 
@@ -321,7 +321,7 @@ public sealed class ScriptedConnection
 
     private void TakeBarrier(ReadOnlySpan<byte> barrier)
     {
-        if (!_server.Options.CountsOnly)
+        if (!_server.Options.CountsOnly && _server.Received.Keeps)
             Barriers.Add(new ReceivedStanza(barrier.ToArray(), Taken, Stopwatch.GetTimestamp()) { Connection = Number });
         var script = Script;
         if (_silent || script.Barriers == BarrierAnswer.Silent)

@@ -11,13 +11,39 @@ public sealed class StanzaLog
     private readonly List<Action<ReceivedStanza>> _observers = [];
     private readonly List<(Func<ReceivedStanza, bool> Matches, TaskCompletionSource<ReceivedStanza> Found)> _searches = [];
 
-    /// <summary>How many arrived.</summary>
+    private int _count;
+    private bool _keeps = true;
+
+    /// <summary>How many arrived, kept or not.</summary>
     public int Count
     {
         get
         {
             lock (_gate)
-                return _stanzas.Count;
+                return _count;
+        }
+    }
+
+    /// <summary>
+    /// Whether what arrives is kept. Set to false, what is there is forgotten, and what comes is only shown to
+    /// whoever observes or waits: for loads that last.
+    /// </summary>
+    public bool Keeps
+    {
+        get
+        {
+            lock (_gate)
+                return _keeps;
+        }
+
+        set
+        {
+            lock (_gate)
+            {
+                _keeps = value;
+                if (!value)
+                    _stanzas.Clear();
+            }
         }
     }
 
@@ -48,7 +74,7 @@ public sealed class StanzaLog
         TaskCompletionSource reached;
         lock (_gate)
         {
-            if (_stanzas.Count >= count)
+            if (_count >= count)
                 return;
             reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _counts.Add((count, reached));
@@ -91,12 +117,14 @@ public sealed class StanzaLog
     {
         lock (_gate)
         {
-            _stanzas.Add(stanza);
+            _count++;
+            if (_keeps)
+                _stanzas.Add(stanza);
             foreach (var observer in _observers)
                 observer(stanza);
             // Completing inside the lock is safe: the continuations run elsewhere.
             if (_counts.Count > 0)
-                _counts.RemoveAll(waiting => waiting.Count <= _stanzas.Count && waiting.Reached.TrySetResult());
+                _counts.RemoveAll(waiting => waiting.Count <= _count && waiting.Reached.TrySetResult());
             if (_searches.Count > 0)
                 _searches.RemoveAll(search => search.Matches(stanza) && search.Found.TrySetResult(stanza));
         }

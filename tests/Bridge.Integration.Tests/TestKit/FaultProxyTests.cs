@@ -73,6 +73,18 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_trigger_that_is_disarmed_never_strikes()
+    {
+        var (client, server) = await ConnectAsync();
+        _proxy.Upstream.At(10, _proxy.ResetPeer);
+        _proxy.Upstream.Disarm();
+
+        await client.SendAsync(new byte[100]);
+
+        Assert.Equal(100, await CountAsync(server, 100));
+    }
+
+    [Fact]
     public async Task Limited_data_ends_each_connection_behind_it()
     {
         _proxy.Upstream.LimitData(7);

@@ -168,6 +168,81 @@ public sealed class LedgerTests
         Assert.Equal(0, _ledger.Open);
     }
 
+    [Fact]
+    public void What_is_forgotten_stays_counted_and_a_repetition_of_it_is_still_one()
+    {
+        var pushed = Push("ada", "ada", "ada", "ada");
+        foreach (var place in new[] { 0, 0, 1, 3 })
+            _ledger.Arrived(pushed[place].Id, "sink");
+
+        _ledger.Forget(below: 4);
+
+        // The third has not ended, so neither it nor what lies behind it may go.
+        Assert.Equal(2, _ledger.Remembered);
+        Assert.Equal([2], _ledger.OldestOpen());
+        Assert.Equal(LedgerArrival.Repeated, _ledger.Arrived(pushed[1].Id, "sink"));
+        var report = _ledger.Check();
+        Assert.Equal((4, 3, 2), (report.Pushed, report.Arrived, report.ForgottenDuplicates));
+        Assert.Equal([pushed[2].Id], report.Lost);
+        Assert.Empty(report.Unexpected);
+        Assert.False(report.IsClean);
+    }
+
+    [Fact]
+    public void Nothing_behind_the_place_that_it_is_told_is_forgotten()
+    {
+        var pushed = Push("ada", "ada", "ada");
+        foreach (var message in pushed)
+            _ledger.Arrived(message.Id, "sink");
+
+        _ledger.Forget(below: 2);
+
+        Assert.Equal(1, _ledger.Remembered);
+        Assert.True(_ledger.Check().IsClean);
+    }
+
+    [Fact]
+    public void What_was_wrong_with_a_forgotten_message_is_still_told()
+    {
+        var bad = _ledger.Push("ada", mustBeDeadLettered: true);
+        var good = _ledger.Push("ada");
+        _ledger.Arrived(bad.Id, "sink");
+        _ledger.DeadLettered(good.Id);
+
+        _ledger.Forget(below: 2);
+        _ledger.DeadLettered(bad.Id);
+
+        var report = _ledger.Check();
+        Assert.Equal(0, _ledger.Remembered);
+        Assert.Equal([bad.Id], report.WronglyArrived);
+        Assert.Equal([good.Id, bad.Id], report.WronglyDeadLettered);
+    }
+
+    [Fact]
+    public void A_bounce_is_an_ending_and_what_is_sent_again_behind_it_is_not_out_of_order()
+    {
+        var pushed = Push("ada", "ada");
+        _ledger.Bounced(pushed[0].Id);
+        Assert.Equal(1, _ledger.Open);
+        _ledger.Arrived(pushed[1].Id, "sink");
+
+        Assert.Equal(LedgerArrival.First, _ledger.Arrived(pushed[0].Id, "sink"));
+        Assert.True(_ledger.Check().IsClean);
+    }
+
+    [Fact]
+    public void An_id_tells_its_place_in_the_ledger_of_its_prefix_only()
+    {
+        var ledger = new Ledger("x");
+        var message = ledger.Push("ada");
+
+        Assert.Equal(0, ledger.PlaceOf(message.Id));
+        Assert.Null(_ledger.PlaceOf(message.Id));
+        Assert.Null(ledger.PlaceOf("x1-0"));
+        Assert.Null(ledger.PlaceOf("x"));
+        Assert.Null(ledger.PlaceOf(null));
+    }
+
     private List<LedgerMessage> Push(params ReadOnlySpan<string> recipients)
     {
         var pushed = new List<LedgerMessage>();
