@@ -44,7 +44,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         var lives =
             from message in kinds
             from moment in Enum.GetValues<ActorFaultMoment>()
-            // The first time, and in the middle of the flood.
+                // The first time, and in the middle of the flood.
             from nth in met[(actor, message)] > 4 ? (int[])[1, 3] : [1]
             select FailingLifeAsync(gate, actor, message, moment, nth);
 
