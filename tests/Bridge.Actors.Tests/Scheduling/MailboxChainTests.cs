@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Configuration;
 using Bridge.Scheduling;
@@ -155,18 +156,21 @@ public sealed class MailboxChainTests : IAsyncLifetime
 
     private IActorRef Started(Action<IActorRef, object> handle) => _system.ActorOf(Props.Create(() => new Scripted(handle)));
 
-    // Its start is a mailbox run as well, on the thread pool: it is over when a probe runs where it is told.
+    // Its start is a mailbox run as well, on the thread pool: it is over when a probe runs on the very thread that told it.
     private static async Task Idle(IActorRef actor)
     {
         using var patience = new CancellationTokenSource(Patience);
-        var ran = false;
+        int here, ran;
         do
         {
             patience.Token.ThrowIfCancellationRequested();
             await Task.Yield();
-            MailboxChain.Tell(actor, new Probe(() => ran = true));
+            here = Environment.CurrentManagedThreadId;
+            var probed = new StrongBox<int>();
+            MailboxChain.Tell(actor, new Probe(() => probed.Value = Environment.CurrentManagedThreadId));
+            ran = Volatile.Read(ref probed.Value);
         }
-        while (!ran);
+        while (ran != here);
     }
 
     private sealed record Probe(Action Ran);

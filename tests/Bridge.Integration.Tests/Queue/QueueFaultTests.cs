@@ -266,7 +266,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         {
             AppendOnly = true,
             // A microsecond-long pause for each command that is loaded, and a look at the clients every kilobyte.
-            Arguments = ["--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024", "--aof-use-rdb-preamble", "no"],
+            Arguments = ["--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024", "--aof-use-rdb-preamble", "no"],
         });
         await using var queue = await QueueUnderTest.StartAsync(kind, redis);
         await queue.PushAsync(3);
