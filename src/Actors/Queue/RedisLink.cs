@@ -210,7 +210,7 @@ public sealed class RedisLink : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                _ = CloseLateAsync(connecting, replyThread);
+                _ = CloseLateAsync(connecting);
                 throw;
             }
 
@@ -233,17 +233,17 @@ public sealed class RedisLink : IAsyncDisposable
         {
             replyThread?.Dispose();
             if (multiplexer is not null)
-                Close(multiplexer, replyThread);
+                Close(multiplexer);
             throw new QueueFaultException(
                 RedisFaults.Classify(exception), "No connection to Redis: " + Describe(exception, _connectDeadline), exception);
         }
     }
 
-    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting, ReplyThread? replyThread)
+    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting)
     {
         try
         {
-            Close(await connecting.ConfigureAwait(false), replyThread);
+            Close(await connecting.ConfigureAwait(false));
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -287,12 +287,15 @@ public sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    private void Close(RedisConnection connection) => Close(connection.Multiplexer, connection.ReplyThread);
-
-    private void Close(ConnectionMultiplexer multiplexer, ReplyThread? replyThread)
+    private void Close(RedisConnection connection)
     {
         // First: the client closes no socket that it did not make.
-        replyThread?.Dispose();
+        connection.ReplyThread?.Dispose();
+        Close(connection.Multiplexer);
+    }
+
+    private void Close(ConnectionMultiplexer multiplexer)
+    {
         lock (_gate)
         {
             // In the background: closing waits for the socket of a Redis that may never answer.
