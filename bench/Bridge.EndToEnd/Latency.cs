@@ -5,7 +5,7 @@ namespace Bridge.EndToEnd;
 /// <summary>From push to arrival, at a constant rate that nobody's slowness slows down.</summary>
 internal static class Latency
 {
-    private const int WarmUpSeconds = 2;
+    private const int WarmUpSeconds = 5;
 
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);

@@ -27,7 +27,7 @@ public static class BridgeRuntime
         ArgumentNullException.ThrowIfNull(bridge);
         var time = TimeProvider.System;
         // One connection for everything that does not block; the queue makes its own for waiting.
-        var link = new RedisLink(bridge.Queue.Redis, "bridge-" + bridge.Name, bridge.Queue.CallTimeout, time);
+        var link = new RedisLink(bridge.Queue.Redis, "bridge-" + bridge.Name, bridge.Queue.CallTimeout, time, onReplyThread: true);
         return new BridgeParts(
             OpenQueue: () => OpenQueue(bridge, link, time),
             OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.IO.Pipelines;
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -32,6 +33,9 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     private const int MaxTlsSliceBytes = 16 * 1024;
 
     private const int ReadBufferBytes = 64 * 1024;
+
+    // What an actor system needs for a chain of mailboxes.
+    private const int ReaderStackBytes = 512 * 1024;
     private const int MaxBatchEvents = 256;
     private const int MaxBatchBytes = 256 * 1024;
     private const int MaxOutstandingEvents = 1024;
@@ -123,23 +127,31 @@ public sealed partial class ComponentSocket : IAsyncDisposable
         try
         {
             socket.NoDelay = true;
-            await socket.ConnectAsync(endpoint.Host, endpoint.Port, either.Token).ConfigureAwait(false);
-            // On loopback a connect to a free port of the ephemeral range can meet itself (RFC 9293 §3.5, simultaneous open).
-            if (Equals(socket.LocalEndPoint, socket.RemoteEndPoint))
-                throw new ConnectFaultException(ConnectFault.Refused, endpoint, null);
-            stream = new NetworkStream(socket, ownsSocket: false);
-            if (tls is not null)
+            var addresses = await Dns.GetHostAddressesAsync(endpoint.Host, either.Token).ConfigureAwait(false);
+            // Not asynchronous: see KernelWaitStream. Closing the socket is what ends a connect or a handshake early.
+            await using (either.Token.UnsafeRegister(static socket => ((Socket)socket!).Dispose(), socket).ConfigureAwait(false))
+                await Task.Run(Connect, CancellationToken.None).ConfigureAwait(false);
+            either.Token.ThrowIfCancellationRequested();
+
+            void Connect()
             {
+                socket.Connect(addresses, endpoint.Port);
+                // On loopback a connect to a free port of the ephemeral range can meet itself (RFC 9293 §3.5, simultaneous open).
+                if (Equals(socket.LocalEndPoint, socket.RemoteEndPoint))
+                    throw new ConnectFaultException(ConnectFault.Refused, endpoint, null);
+                stream = new KernelWaitStream(socket);
+                if (tls is null)
+                    return;
                 var secured = new SslStream(stream, leaveInnerStreamOpen: false);
                 stream = secured;
                 var options = TlsOptions(tls, endpoint, authorities);
                 // Changes no verdict: the platform's exception does not tell a bad certificate from a peer without TLS.
                 options.RemoteCertificateValidationCallback = (_, _, _, errors) => !(rejected = errors != SslPolicyErrors.None);
-                await secured.AuthenticateAsClientAsync(options, either.Token).ConfigureAwait(false);
+                secured.AuthenticateAsClient(options);
             }
 
             established = true;
-            return new ComponentSocket(socket, stream, deadline, time);
+            return new ComponentSocket(socket, stream!, deadline, time);
         }
         catch (Exception e) when (e is not ConnectFaultException && !cancellationToken.IsCancellationRequested)
         {
@@ -168,7 +180,11 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     {
         if (Interlocked.CompareExchange(ref _sink, sink, null) is not null)
             throw new InvalidOperationException("The socket was started before.");
-        _ = Task.Run(() => RunAsync(reader, barriers, sink));
+        // What is read is worked off where it was read, down to what the actors write next.
+        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() => ReadAll(reader, barriers, sink, read), ReaderStackBytes) { IsBackground = true, Name = "xmpp-input" };
+        _ = Task.Run(() => RunAsync(read.Task, sink));
+        thread.Start();
     }
 
     /// <summary>Sends what was written to <see cref="Output" /> on its way. Never waits.</summary>
@@ -318,10 +334,10 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int Ioctl(int descriptor, nuint request, out int value);
 
-    private async Task RunAsync(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
+    private async Task RunAsync(Task read, IInboundSink sink)
     {
         var write = ReportingFaults(WriteAsync);
-        await ReportingFaults(() => ReadAsync(reader, barriers, sink)).ConfigureAwait(false);
+        await read.ConfigureAwait(false);
         // Whatever ended the input ends the connection; the reason stands already.
         await _stopping.CancelAsync().ConfigureAwait(false);
         await write.ConfigureAwait(false);
@@ -407,14 +423,43 @@ public sealed partial class ComponentSocket : IAsyncDisposable
         EndWithReset(SocketEnd.WriteFailed, detail);
     }
 
-    private async Task ReadAsync(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
+    private void ReadAll(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink, TaskCompletionSource done)
+    {
+        // A read that waits in the kernel ends with its own side of the connection.
+        using var stopping = _stopping.Token.UnsafeRegister(static self => ((ComponentSocket)self!).StopReading(), this);
+        try
+        {
+            Read(reader, barriers, sink);
+        }
+        catch (Exception e)
+        {
+            // As in ReportingFaults: the owner waits for nothing else.
+            EndWithReset(SocketEnd.InternalFault, e.ToString());
+        }
+
+        done.SetResult();
+    }
+
+    private void StopReading()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Receive);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The connection is gone already, and the read with it.
+        }
+    }
+
+    private void Read(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBufferBytes);
         try
         {
-            while (true)
+            while (!_stopping.IsCancellationRequested)
             {
-                var length = await _stream.ReadAsync(buffer, _stopping.Token).ConfigureAwait(false);
+                var length = _stream.Read(buffer);
                 Interlocked.Add(ref _bytesRead, length);
                 if (length == 0)
                 {
@@ -431,7 +476,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
                         break;
                     while (Volatile.Read(ref _outstandingEvents) >= MaxOutstandingEvents
                            || Volatile.Read(ref _outstandingBytes) >= MaxOutstandingBytes)
-                        await _room.WaitAsync(_stopping.Token).ConfigureAwait(false);
+                        _room.Wait(_stopping.Token);
                     Interlocked.Add(ref _outstandingEvents, batch.Events.Length);
                     Interlocked.Add(ref _outstandingBytes, batch.Bytes);
                     sink.Post(batch);

@@ -228,14 +228,17 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// it. The hold is over only when a barrier that was <em>written</em> after it has returned: our own
     /// clock does not tell that the server lived on. Null when there is nothing new.
     /// </summary>
-    public Settleable? TakeSettleable()
+    /// <param name="atLeast">
+    /// Null also when it is fewer entries than this: settling blocks Redis for the same while however few they are.
+    /// Ignored while <see cref="HeldIsFull" />, when every one that leaves makes room.
+    /// </param>
+    public Settleable? TakeSettleable(int atLeast = 1)
     {
+        if (atLeast > 1 && !HeldIsFull && !AreSettleable(atLeast))
+            return null;
         long entries = 0;
-        while (_held.First is { } node)
+        while (_held.First is { Value: var range } && IsSettleable(range))
         {
-            var range = node.Value;
-            if (range.AnySent && grade == ConfirmGrade.Held && _provenAliveAt < range.ConfirmedAt + hold)
-                break;
             _held.RemoveFirst();
             HeldEntries -= range.Entries;
             HeldBytes -= range.Bytes;
@@ -332,6 +335,17 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         AbsorbUnsentFront(now);
         return true;
     }
+
+    private bool AreSettleable(int atLeast)
+    {
+        long entries = _rejected.Count;
+        for (var node = _held.First; entries < atLeast && node is not null && IsSettleable(node.Value); node = node.Next)
+            entries += node.Value.Entries;
+        return entries >= atLeast;
+    }
+
+    private bool IsSettleable(HeldRange range) =>
+        !range.AnySent || grade != ConfirmGrade.Held || _provenAliveAt >= range.ConfirmedAt + hold;
 
     // At least one barrier's worth, whatever the share.
     private bool HasRoom(double share) =>

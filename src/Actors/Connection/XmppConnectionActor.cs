@@ -703,7 +703,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         }
 
         AdvanceBisection();
-        Settle();
+        // What is less than a batch waits for the tick: at a thousand messages a second, settlements that each
+        // came by themselves were what made its slowest ones slow (docs/performance.md).
+        Settle(atLeast: _settings.Queue.BatchEntries);
         TellWindow();
         TryFinishDrain();
     }
@@ -941,11 +943,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             WriteBarrier();
     }
 
-    private void Settle()
+    private void Settle(int atLeast = 1)
     {
         // Held entries settle while the stream lives on: a stream that is down proves nothing.
         if (_puller is null || _state != ConnectionState.Established || !_life.Resumed
-            || _window.TakeSettleable() is not { } settleable)
+            || _window.TakeSettleable(atLeast) is not { } settleable)
             return;
         // A conviction is kept until its entry has left the journal: until then it may be read again.
         foreach (var position in _convicted.Keys.Where(position => position <= settleable.UpTo).ToArray())

@@ -37,8 +37,8 @@ public sealed class RedisLink : IAsyncDisposable
     /// <param name="callTimeout">Deadline of every call that names no other.</param>
     /// <param name="time">The clock of the deadlines.</param>
     /// <param name="onReplyThread">
-    /// Whether replies are read by a thread of the connection's own, on which what waits for them runs. For a connection
-    /// on which one thing at a time is asked: what runs there holds up the replies behind it.
+    /// Whether replies are read by a thread of the connection's own, on which what waits for them runs, and commands
+    /// written on the thread that issues them. For few and small ones: what runs there holds up the replies behind it.
     /// </param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
     public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false)

@@ -1,6 +1,11 @@
+#pragma warning disable SER009 // Experimental in the client: its version is pinned, and ReplyThreadTests would notice.
+using System.Buffers;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
-using System.Threading.Tasks.Sources;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using RESPite.Transports;
 using StackExchange.Redis;
 using StackExchange.Redis.Configuration;
 
@@ -8,22 +13,24 @@ namespace Bridge.Queue;
 
 /// <summary>
 /// Reads the replies on a connection to Redis on a thread that does nothing else, and goes on with them there:
-/// the reply to a wait goes through the actors to the XMPP socket on the thread that the kernel woke for it.
+/// the reply to a wait goes through the actors to the XMPP socket on the thread that the kernel woke for it, and
+/// what is asked next is written on the thread that asks.
 /// <para>
-/// On the thread pool two more threads are woken on that way: the runtime's socket thread wakes a worker, which
-/// lets the Redis client read, which hands what it read to another worker. At a thousand messages a second that
-/// was a third of a message's latency (docs/performance.md).
+/// On the thread pool two more threads are woken on that way, the runtime's socket thread and a worker for what
+/// it read, and another one for what is written. At a thousand messages a second that was a third of a message's
+/// latency, and half of Bridge's processor time (docs/performance.md).
 /// </para>
 /// </summary>
 /// <remarks>
 /// For one client, which may have several connections, or one after another: each has a thread, which ends with it.
 /// The client closes no socket that it did not make, so whoever closes the client must dispose this too.
+/// A tunnel that brings its own transport is an experimental part of the client (SER009), whose version is pinned.
 /// </remarks>
 /// <param name="connectTimeout">The longest that connecting may take.</param>
 internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly List<SocketStream> _open = [];
+    private readonly List<SocketTransport> _open = [];
     private bool _disposed;
 
     /// <summary>Of the replies that the client has read on this thread, those that somebody waits for; null on other threads.</summary>
@@ -35,23 +42,20 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
         void Complete();
     }
 
-    /// <summary>None: the client is to make no socket.</summary>
-    public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken) => new((EndPoint?)null);
-
     /// <inheritdoc />
-    public override async ValueTask<Stream?> BeforeAuthenticateAsync(
-        EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override async ValueTask<DuplexTransport?> ConnectTransportAsync(
+        EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
     {
-        var stream = new SocketStream();
+        var transport = new SocketTransport(endpoint, tls, connectTimeout);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _open.RemoveAll(open => open.HasEnded);
-            _open.Add(stream);
+            _open.Add(transport);
         }
 
-        await stream.ConnectAsync(endpoint, connectTimeout).ConfigureAwait(false);
-        return stream;
+        await transport.ConnectAsync().ConfigureAwait(false);
+        return transport;
     }
 
     /// <summary>Closes the connections, and with them ends their threads.</summary>
@@ -60,8 +64,8 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
         lock (_gate)
         {
             _disposed = true;
-            foreach (var stream in _open)
-                stream.Dispose();
+            foreach (var transport in _open)
+                transport.Close();
             _open.Clear();
         }
     }
@@ -113,103 +117,91 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
     /// A socket that is read by a thread of its own, which waits in the kernel. Nothing on it is asynchronous: the
     /// runtime's socket thread would watch it from then on, and be woken together with this one.
     /// </summary>
-    private sealed class SocketStream : Stream, IValueTaskSource<int>
+    private sealed class SocketTransport : DuplexTransport
     {
         // What an actor system needs for a chain of mailboxes, and as little as can be afforded for each connection.
         private const int StackBytes = 512 * 1024;
+        private const int ReadBufferBytes = 64 * 1024;
 
+        private readonly EndPoint _endpoint;
+        private readonly TlsOptions _tls;
+        private readonly TimeSpan _timeout;
         private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly SemaphoreSlim _asked = new(0);
+        private readonly TaskCompletionSource<TransportReceiver?> _receiver = new();
+        // One writer at a time: the client holds its own lock from the first byte of a command to the flush.
+        private readonly ArrayBufferWriter<byte> _staged = new(1024);
         private readonly Lock _gate = new();
         private Socket? _socket;
-        private ManualResetValueTaskSourceCore<int> _read;
-        private Memory<byte> _buffer;
-        private volatile bool _closed;
+        private Stream? _stream;
+        private bool _closed;
+
+        public SocketTransport(EndPoint endpoint, TlsOptions tls, TimeSpan timeout)
+        {
+            _endpoint = endpoint;
+            _tls = tls;
+            _timeout = timeout;
+        }
 
         /// <summary>Whether the connection is gone, and its thread with it.</summary>
         public bool HasEnded { get; private set; }
 
-        public override bool CanRead => true;
+        public override bool IsEncrypted => _stream is SslStream;
 
-        public override bool CanWrite => true;
-
-        public override bool CanSeek => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
+        /// <summary>Connects on the thread that is going to read.</summary>
+        public Task ConnectAsync()
         {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public Task ConnectAsync(EndPoint endpoint, TimeSpan timeout)
-        {
-            new Thread(() => Run(endpoint, timeout), StackBytes) { IsBackground = true, Name = "redis-replies" }.Start();
+            new Thread(Run, StackBytes) { IsBackground = true, Name = "redis-replies" }.Start();
             return _connected.Task;
         }
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override void Start(TransportReceiver receiver) => _receiver.TrySetResult(receiver);
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => _staged.GetMemory(sizeHint);
+
+        public override void Advance(int count) => _staged.Advance(count);
+
+        // Blocks only where the kernel's buffer is full, which the few small things that are under way at a time
+        // do not fill; if they ever do, until the socket's own deadline.
+        public override bool Flush()
         {
-            _read.Reset();
-            _buffer = buffer;
-            _asked.Release();
-            return new ValueTask<int>(this, _read.Version);
+            try
+            {
+                _stream!.Write(_staged.WrittenSpan);
+                return true;
+            }
+            catch (Exception broken) when (broken is IOException or ObjectDisposedException)
+            {
+                // The client hears of the end from who reads.
+                Close();
+                return false;
+            }
+            finally
+            {
+                _staged.ResetWrittenCount();
+            }
         }
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override ValueTask DisposeAsync()
         {
-            Write(buffer.Span);
+            Close();
             return default;
         }
 
-        public override void Write(ReadOnlySpan<byte> buffer)
+        /// <summary>Ends the connection, also where a connect or a receive waits in the kernel.</summary>
+        public void Close()
         {
-            while (!buffer.IsEmpty)
-                buffer = buffer[_socket!.Send(buffer)..];
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        int IValueTaskSource<int>.GetResult(short token) => _read.GetResult(token);
-
-        ValueTaskSourceStatus IValueTaskSource<int>.GetStatus(short token) => _read.GetStatus(token);
-
-        void IValueTaskSource<int>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-            _read.OnCompleted(continuation, state, token, flags);
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing && !_closed)
+            lock (_gate)
             {
-                lock (_gate)
-                {
-                    _closed = true;
-                    // Ends a connect or a receive that waits in the kernel.
-                    _socket?.Dispose();
-                }
-
-                _asked.Release();
+                _closed = true;
+                _socket?.Dispose();
             }
 
-            base.Dispose(disposing);
+            _receiver.TrySetResult(null);
         }
 
-        private void Run(EndPoint endpoint, TimeSpan timeout)
+        private void Run()
         {
-            using var socket = endpoint is UnixDomainSocketEndPoint
+            using var socket = _endpoint is UnixDomainSocketEndPoint
                 ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
                 : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
@@ -220,10 +212,14 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
                     _socket = socket;
                 }
 
-                using (new Timer(static socket => ((Socket)socket!).Dispose(), socket, timeout, Timeout.InfiniteTimeSpan))
-                    socket.Connect(endpoint);
+                using (new Timer(static socket => ((Socket)socket!).Dispose(), socket, _timeout, Timeout.InfiniteTimeSpan))
+                {
+                    socket.Connect(_endpoint);
+                    _stream = Secured(new NetworkStream(socket));
+                    socket.SendTimeout = (int)_timeout.TotalMilliseconds;
+                }
             }
-            catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+            catch (Exception failure) when (failure is SocketException or ObjectDisposedException or IOException or AuthenticationException)
             {
                 HasEnded = true;
                 _connected.SetException(failure);
@@ -231,45 +227,51 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
             }
 
             _connected.SetResult();
-            ReadAll(socket);
+            if (_receiver.Task.GetAwaiter().GetResult() is { } receiver)
+                ReadAll(_stream, receiver);
             HasEnded = true;
         }
 
-        private void ReadAll(Socket socket)
+        private Stream Secured(NetworkStream plain)
         {
-            var arrived = s_arrived = new Queue<IArrival>();
-            bool ended;
-            do
+            if (!_tls.IsEnabled)
+                return plain;
+            var host = _tls.ResolveHost(_endpoint);
+            var stream = new SslStream(plain);
+            stream.AuthenticateAsClient(_tls.GetSslClientAuthenticationOptions(host) ?? new SslClientAuthenticationOptions
             {
-                _asked.Wait();
-                if (_closed)
-                    return;
-                ended = !TryReceive(socket, out var failure, out var read);
-                // The client reads what came, and asks for more, before these return.
-                if (failure is null)
-                    _read.SetResult(read);
-                else
-                    _read.SetException(failure);
-                while (arrived.TryDequeue(out var arrival))
-                    arrival.Complete();
-            }
-            while (!ended);
+                TargetHost = host,
+                EnabledSslProtocols = _tls.SslProtocols ?? SslProtocols.None,
+                CertificateRevocationCheckMode = _tls.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
+                RemoteCertificateValidationCallback = _tls.CertificateValidationCallback,
+                LocalCertificateSelectionCallback = _tls.CertificateSelectionCallback,
+            });
+            return stream;
         }
 
-        private bool TryReceive(Socket socket, out Exception? failure, out int read)
+        private void ReadAll(Stream stream, TransportReceiver receiver)
         {
-            failure = null;
-            read = 0;
+            var arrived = s_arrived = new Queue<IArrival>();
+            var buffer = new byte[ReadBufferBytes];
+            Exception? failure = null;
             try
             {
-                read = socket.Receive(_buffer.Span);
+                while (stream.Read(buffer) is > 0 and var read && receiver.OnReceived(buffer.AsSpan(0, read)))
+                {
+                    receiver.OnBatchEnd();
+                    while (arrived.TryDequeue(out var arrival))
+                        arrival.Complete();
+                }
             }
-            catch (Exception broken) when (broken is SocketException or ObjectDisposedException)
+            catch (Exception broken) when (broken is IOException or ObjectDisposedException)
             {
                 failure = broken;
             }
 
-            return read > 0;
+            Close();
+            receiver.OnClosed(failure);
+            while (arrived.TryDequeue(out var arrival))
+                arrival.Complete();
         }
     }
 }

@@ -120,6 +120,23 @@ public sealed class DeliveryWindowTests
     }
 
     [Fact]
+    public void Fewer_than_asked_for_settle_only_when_there_is_no_room_for_more()
+    {
+        var window = new DeliveryWindow(Limits with { HeldEntries = 3 }, ConfirmGrade.Accepted, Hold);
+        window.Append(Batch(0, 10, -1), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(1));
+        Assert.Null(window.TakeSettleable(atLeast: 4));
+        Assert.Equal(P(2), window.TakeSettleable(atLeast: 2)!.UpTo);
+
+        window.Append(Batch(2, 10, 10, 10), At(2));
+        Writes(window);
+        window.BarrierReturned(2, At(3));
+        Assert.True(window.HeldIsFull);
+        Assert.Equal(P(5), window.TakeSettleable(atLeast: 9)!.UpTo);
+    }
+
+    [Fact]
     public void Grade_held_settles_only_when_a_barrier_written_after_the_hold_returned()
     {
         var window = Holding();

@@ -81,10 +81,28 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Assert.Equal(["1", "2", "|2", "3"], Link.Written());
         Link.ReturnBarrier(2);
 
+        Pass(100);
         Assert.Equal(2, Settled().UpTo);
         Link.ReturnBarrier(3);
+        Pass(100);
         Assert.Equal(3, Settled().UpTo);
         Assert.Equal(3, Metrics["entries.confirmed"]);
+    }
+
+    [Fact]
+    public void Less_than_a_batch_settles_at_the_next_tick_and_a_batch_at_once()
+    {
+        var settings = Settings(ConfirmGrade.Accepted);
+        Begin(settings with { Queue = settings.Queue with { BatchEntries = 3 } });
+        Hand(1, 2, 3);
+        Link.ReturnBarrier(2);
+        Assert.Equal(3, Settled().UpTo);
+
+        Hand(4, 5);
+        Link.ReturnBarrier(3);
+        Assert.Equal(0, Settled().UpTo);
+        Pass(100);
+        Assert.Equal(5, Settled().UpTo);
     }
 
     [Fact]
@@ -99,6 +117,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         // Our own clock proves nothing: the server has to answer once more.
         Assert.Equal(0, Settled().UpTo);
         ServeAll();
+        Pass(100);
 
         Assert.Equal(2, Settled().UpTo);
     }
@@ -126,6 +145,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Assert.Equal(["1", "3", "|2"], Link.Written());
         Assert.Equal(0, Settled().UpTo);
         Link.ReturnBarrier(2);
+        Pass(100);
 
         var (upTo, rejected) = Settled();
         Assert.Equal(3, upTo);
@@ -172,6 +192,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         ServeAll();
         Pass(TimeSpan.FromSeconds(2.1));
         ServeAll();
+        Pass(100);
         Assert.Equal(2, Settled().UpTo);
         Hand(3);
         ServeAll();
@@ -323,6 +344,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Assert.Equal(0, Settled().UpTo);
         Pass(200);
         ServeAll();
+        Pass(100);
 
         Assert.Equal(13, Settled().UpTo);
     }
@@ -387,6 +409,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Begin(settings with { Window = settings.Window with { BarrierEntries = 1 } });
         Hand(1, 2, 3);
         Link.ReturnBarrier(4);
+        Pass(100);
 
         Assert.Equal(3, Settled().UpTo);
         Assert.Equal(2, Metrics["barriers.missing"]);
@@ -519,6 +542,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Hand(17);
 
         Assert.Equal(Range(1, 5).Concat(Range(7, 17)).Select(s => $"{s}"), ServeAll());
+        Pass(100);
         var (upTo, rejected) = Settled();
         Assert.Equal(17, upTo);
         Assert.Equal(["6 writer-failed"], rejected);
@@ -537,6 +561,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Assert.InRange(Metrics["restarts:writer"], 30, 70);
         Assert.True(PassUntil(() => ServeAll().Contains("127"), TimeSpan.FromSeconds(3)));
 
+        Pass(100);
         var (upTo, rejected) = Settled();
         Assert.Equal(128, upTo);
         Assert.Equal([.. Range(1, 128).Where(s => s % 2 == 0).Select(s => $"{s} writer-failed")], rejected);
@@ -569,6 +594,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Payload(2, "reject");
         Hand(1, 2, 3);
         Link.ReturnBarrier(2);
+        Pass(100);
 
         var (upTo, rejected) = Settled();
         Assert.Equal(0, upTo);

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Bridge.Queue;
 using Bridge.TestKit;
 using StackExchange.Redis;
@@ -109,6 +111,47 @@ public sealed class ReplyThreadTests
 
         await Ping(byName);
         await Ping(bySocket);
+    }
+
+    [Fact]
+    public async Task Over_TLS_the_certificate_is_checked_and_the_thread_reads_all_the_same()
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=redis.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("redis.example");
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var folder = Directory.CreateTempSubdirectory();
+        try
+        {
+            var (certificateFile, keyFile) = (Path.Combine(folder.FullName, "redis.crt"), Path.Combine(folder.FullName, "redis.key"));
+            await File.WriteAllTextAsync(certificateFile, certificate.ExportCertificatePem());
+            await File.WriteAllTextAsync(keyFile, key.ExportPkcs8PrivateKeyPem());
+            var port = FreePorts.Next();
+            await using var redis = await RedisServer.StartAsync(new RedisOptions
+            {
+                Arguments =
+                [
+                    "--tls-port", $"{port}", "--tls-cert-file", certificateFile, "--tls-key-file", keyFile,
+                    "--tls-ca-cert-file", certificateFile, "--tls-auth-clients", "no",
+                ],
+            });
+            await using var distrustful = LinkTo($"127.0.0.1:{port},ssl=true,sslHost=redis.example", Patience);
+            var fault = await Assert.ThrowsAsync<QueueFaultException>(() => Ping(distrustful).WaitAsync(Patience));
+            Assert.Equal(QueueFault.Unreachable, fault.Fault);
+
+            // How the client is told of an authority by its surroundings (StackExchange.Redis, Configuration).
+            Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", certificateFile);
+            await using var trusting = LinkTo($"127.0.0.1:{port},ssl=true,sslHost=redis.example", Patience);
+            Assert.Equal("redis-replies", (await ReplyThreadOf(trusting)).Name);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", null);
+            folder.Delete(recursive: true);
+        }
     }
 
     private static RedisLink LinkTo(string connectionString, TimeSpan timeout) =>
