@@ -77,6 +77,7 @@ public sealed class BridgeActorTests : ActorSpec
         // The hold is over when the server has answered once more.
         foreach (var barrier in link.Written().Where(word => word[0] == '|'))
             link.ReturnBarrier(long.Parse(barrier.AsSpan(1), CultureInfo.InvariantCulture));
+        Pass(100);
         Queue.Expect(QueueCallKind.Settle).Answer();
 
         Assert.Empty(Queue.Journal);

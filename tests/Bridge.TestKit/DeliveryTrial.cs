@@ -43,6 +43,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     }
 
     private const string Group = "bridge";
+    private const string AppOptions = ",abortConnect=false,connectTimeout=1000,asyncTimeout=20000";
 
     /// <summary>The queue that the app pushes to.</summary>
     public const string Queue = "xmpp:outbound";
@@ -118,6 +119,14 @@ public sealed class DeliveryTrial : IAsyncDisposable
             trial.Observe(server.Received, "the server");
             return Task.CompletedTask;
         });
+    }
+
+    /// <summary>From now on the app, and what is asked here of Redis, means this one: the one that was promoted.</summary>
+    public async Task FollowAsync(RedisServer promoted)
+    {
+        var before = _app!;
+        _app = await ConnectionMultiplexer.ConnectAsync(promoted.ConnectionString + AppOptions);
+        await before.DisposeAsync();
     }
 
     /// <summary>Connects both recipients; again after the server was down.</summary>
@@ -243,6 +252,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
     public IReadOnlyList<string> RepeatedUpTo(long count) =>
         [.. Ledger.Check().Duplicated.Keys.Where(id => Place(id) < count).OrderBy(Place)];
 
+    /// <summary>The places, in the order of pushing and from 0, of the messages that have not arrived.</summary>
+    public IReadOnlyList<long> Unarrived() => [.. Ledger.Check().Lost.Select(Place).Order()];
+
     /// <summary>
     /// Waits until queue and journal are empty and everything that was pushed has ended, enters the dead letters,
     /// and compares contents.
@@ -324,8 +336,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         try
         {
-            trial._app = await ConnectionMultiplexer.ConnectAsync(
-                trial.Redis.ConnectionString + ",abortConnect=false,connectTimeout=1000,asyncTimeout=20000");
+            trial._app = await ConnectionMultiplexer.ConnectAsync(trial.Redis.ConnectionString + AppOptions);
             await observe();
             return trial;
         }

@@ -19,6 +19,9 @@ public sealed record RedisOptions
     /// <summary>The password of the default user; null: none.</summary>
     public string? Password { get; init; }
 
+    /// <summary>Whether <see cref="RedisServer.LimitFilesAsync"/> may be used: a write behind the limit fails instead of ending Redis.</summary>
+    public bool FilesMayBeLimited { get; init; }
+
     /// <summary>More arguments for the command line.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 }
@@ -80,12 +83,32 @@ public sealed class RedisServer : IAsyncDisposable
     {
         if (_process.IsRunning)
             await _process.StopAsync();
-        _process.Start("redis-server", Arguments());
+        StartUnready();
         await AnsweringAsync();
     }
 
     /// <summary>Starts it without waiting for an answer, to see it load.</summary>
-    public void StartUnready() => _process.Start("redis-server", Arguments());
+    public void StartUnready()
+    {
+        // setrlimit(2): by default the signal ends the program; ignored, the write fails with EFBIG.
+        if (_options.FilesMayBeLimited)
+            _process.Start("env", ["--ignore-signal=XFSZ", "redis-server", .. Arguments()]);
+        else
+            _process.Start("redis-server", Arguments());
+    }
+
+    /// <summary>
+    /// What a full disk does, without filling one: no file of Redis may grow beyond so many bytes from now on
+    /// (RLIMIT_FSIZE); null: as large as they like, again.
+    /// </summary>
+    public async Task LimitFilesAsync(long? bytes)
+    {
+        var limit = bytes is { } most ? most.ToString(CultureInfo.InvariantCulture) : "unlimited";
+        using var prlimit = System.Diagnostics.Process.Start("prlimit", ["--pid", _process.Id.ToString(CultureInfo.InvariantCulture), $"--fsize={limit}:unlimited"]);
+        await prlimit.WaitForExitAsync();
+        if (prlimit.ExitCode != 0)
+            throw new InvalidOperationException($"prlimit ended with {prlimit.ExitCode}.");
+    }
 
     /// <summary>Waits until it answers PING with PONG (or refuses for lack of a password, which also is an answer).</summary>
     /// <exception cref="TimeoutException">It did not; the message carries its output.</exception>

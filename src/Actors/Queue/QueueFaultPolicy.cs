@@ -3,8 +3,8 @@ namespace Bridge.Queue;
 /// <summary>How long the puller waits before it looks at Redis again after a fault: a table, pure.</summary>
 internal static class QueueFaultPolicy
 {
-    // Redis must be recovered from within 2 s of its return, so whatever passes by itself is looked
-    // at every quarter of a second for as long as it lasts.
+    // Redis must be recovered from within 2 s of its return, so whatever passes by itself (a disk that has
+    // room again, too) is looked at every quarter of a second for as long as it lasts.
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Full = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(500);
@@ -17,7 +17,7 @@ internal static class QueueFaultPolicy
     {
         QueueFault.Stale or QueueFault.GroupMissing => failuresInRow <= 1 ? TimeSpan.Zero : Soon,
         QueueFault.OutOfMemory => Full,
-        QueueFault.Unreachable or QueueFault.NotReady or QueueFault.ReadOnly => Soon,
+        QueueFault.Unreachable or QueueFault.NotReady or QueueFault.ReadOnly or QueueFault.RefusesWrites => Soon,
         _ => Doubling(failuresInRow),
     };
 
