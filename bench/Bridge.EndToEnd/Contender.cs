@@ -85,6 +85,14 @@ internal static class Contenders
         Start = (stage, _) => StartRival("lpop", stage.Redis.ConnectionString, Queue, stage.XmppPort, Workload.Sender, Workload.Secret),
     };
 
+    /// <summary>What one message costs at least on this runtime, with a journal and with nothing else.</summary>
+    public static Contender Lone(int messages) => new()
+    {
+        Name = "bare BLMOVE to a journal, raw writes, one thread (.NET)",
+        Messages = messages,
+        Start = (stage, _) => StartRival("lone", stage.Redis.ConnectionString, Queue, stage.XmppPort, Workload.Sender, Workload.Secret),
+    };
+
     public static Contender Blast(int messages) => new()
     {
         Name = "blast, no queue",

@@ -27,7 +27,8 @@ internal static class Latency
             var messages = rate * (seconds + WarmUpSeconds);
             Contender[] contenders =
             [
-                .. Contenders.Bridges(options.Bridges, messages), Contenders.Lpop(messages), Contenders.Lmpop(messages), Contenders.Blpop(messages),
+                .. Contenders.Bridges(options.Bridges, messages), Contenders.Lone(messages),
+                Contenders.Lpop(messages), Contenders.Lmpop(messages), Contenders.Blpop(messages),
             ];
             var rows = contenders.ToDictionary(contender => contender, _ => new List<Measured>());
             for (var round = 0; round < rounds; round++)

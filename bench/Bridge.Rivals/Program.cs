@@ -4,6 +4,7 @@ using StackExchange.Redis;
 
 // What Bridge is compared with: how fast it goes without any safety, and the limits of the two sides.
 //   Bridge.Rivals lpop REDIS KEY XMPP-PORT DOMAIN SECRET       LPOP and raw writes, nothing acknowledged
+//   Bridge.Rivals lone REDIS KEY XMPP-PORT DOMAIN SECRET       one by one to a journal and on, one thread, nothing looked at
 //   Bridge.Rivals blast XMPP-PORT DOMAIN SECRET COUNT SIZE     stanzas from memory, no queue
 //   Bridge.Rivals drain-list REDIS KEY COUNT [silent]          the bare script that moves entries to a journal
 //   Bridge.Rivals drain-stream REDIS KEY COUNT                 XREADGROUP, XACK and XDEL
@@ -13,6 +14,9 @@ switch (args[0])
 {
     case "lpop":
         await Lpop.RunAsync(await RedisAsync(args[1]), args[2], Number(args[3]), args[4], args[5]);
+        break;
+    case "lone":
+        Lone.Run(args[1], args[2], Number(args[3]), args[4], args[5]);
         break;
     case "blast":
         Blast.Run(Number(args[1]), args[2], args[3], Number(args[4]), Number(args[5]));

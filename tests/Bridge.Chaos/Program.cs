@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Bridge.Chaos;
 using Bridge.Chaos.Reports;
 using Bridge.Chaos.Running;
+using Bridge.TestKit;
 
 // Exit codes: 0 when every promise held, 1 when one did not or something could not be started, 2 for a wrong
 // command line, 130 when a second signal did not wait for the orderly end.
@@ -12,10 +12,7 @@ if (CommandLine.Parse(args, out var mistake) is not { } commandLine)
     return 2;
 }
 
-using var stopping = new CancellationTokenSource();
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+using var interruption = new Interruption();
 
 var view = new LiveView(Console.Out, terminal: !Console.IsOutputRedirected);
 view.Line(string.Create(
@@ -23,7 +20,7 @@ view.Line(string.Create(
     $"seed {commandLine.Seed}, server {TextReport.Name(commandLine)}, {commandLine.Length.TotalMinutes:0.###} minutes; Ctrl-C ends with a report"));
 try
 {
-    var result = await new Run(commandLine, view).RunAsync(stopping.Token);
+    var result = await new Run(commandLine, view).RunAsync(interruption.Token);
     var report = TextReport.Of(result);
     view.Line("\n" + report);
     Directory.CreateDirectory(commandLine.ReportFolder);
@@ -34,7 +31,7 @@ try
     view.Line($"{path}.txt and {path}.html");
     return result.Broken is null ? 0 : 1;
 }
-catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
 {
     view.Line("Stopped before everything ran.");
     return 130;
@@ -44,13 +41,4 @@ catch (Exception e) when (e is InvalidOperationException or TimeoutException or 
     // A server that does not start: the message says which, with its output.
     await Console.Error.WriteLineAsync(e.Message);
     return 1;
-}
-
-void OnSignal(PosixSignalContext context)
-{
-    // The second time nobody waits for the end: what was started is killed on the way out.
-    if (stopping.IsCancellationRequested)
-        Environment.Exit(130);
-    context.Cancel = true;
-    stopping.Cancel();
 }

@@ -12,8 +12,8 @@ using Xunit.Abstractions;
 namespace Bridge.Faults.Tests;
 
 /// <summary>
-/// Each actor fails at each kind of message that it gets in a life with a predecessor's journal, a server that is away, a
-/// broken connection, a bounce and a drain; before its handling and behind. Deadlines that pass are not part of that life.
+/// Each actor fails at each kind of message that it gets, before its handling and behind: in a life with a predecessor's
+/// journal, a server that is away, a broken connection, a bounce and a drain; and in one whose deadlines pass.
 /// </summary>
 public sealed class ActorFaultTests(ITestOutputHelper output)
 {
@@ -32,25 +32,28 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     [InlineData(nameof(StanzaWriterActor), "EncodeBatch")]
     public async Task An_actor_that_fails_at_any_message_loses_and_reorders_nothing(string actor, string messages)
     {
-        var expected = messages.Split(' ');
         using var seen = new ActorFaults();
         var (report, met) = await LiveAsync(seen, strike: null);
         Assert.True(report.IsKept, report.ToString());
         var kinds = met.Keys.Where(key => key.Actor == actor).Select(key => key.Message).Order().ToArray();
         output.WriteLine($"{actor} gets {string.Join(' ', kinds)}");
-        Assert.Equal([.. expected.Order()], kinds);
+        Assert.Equal([.. messages.Split(' ').Order()], kinds);
 
-        using var gate = new SemaphoreSlim(LivesAtATime);
-        var lives =
-            from message in kinds
-            from moment in Enum.GetValues<ActorFaultMoment>()
-                // The first time, and in the middle of the flood.
-            from nth in met[(actor, message)] > 4 ? (int[])[1, 3] : [1]
-            select FailingLifeAsync(gate, actor, message, moment, nth);
+        await FailAtEachAsync(actor, kinds, met, (faults, strike) => LiveAsync(faults, strike));
+    }
 
-        var failures = (await Task.WhenAll(lives)).OfType<string>().ToArray();
+    [Theory]
+    [InlineData("DeadlinePassed UptimeUnknown ResumeDelayOver ControlPhaseOver DrainDeadline")]
+    public async Task A_connection_that_fails_at_a_deadline_loses_and_reorders_nothing(string messages)
+    {
+        const string actor = nameof(XmppConnectionActor);
+        var kinds = messages.Split(' ');
+        using var seen = new ActorFaults();
+        var (report, met) = await LiveThroughDeadlinesAsync(seen, strike: null);
+        Assert.True(report.IsKept, report.ToString());
+        Assert.All(kinds, kind => Assert.True(met.ContainsKey((actor, kind)), $"{kind} did not come"));
 
-        Assert.True(failures.Length == 0, string.Join("\n\n", failures));
+        await FailAtEachAsync(actor, kinds, met, LiveThroughDeadlinesAsync);
     }
 
     [Theory]
@@ -65,7 +68,24 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         Assert.Equal(Count, report.Arrived);
     }
 
-    private static async Task<string?> FailingLifeAsync(SemaphoreSlim gate, string actor, string message, ActorFaultMoment moment, int nth)
+    private static async Task FailAtEachAsync(
+        string actor, IEnumerable<string> messages, IReadOnlyDictionary<(string Actor, string Message), int> met, Life live)
+    {
+        using var gate = new SemaphoreSlim(LivesAtATime);
+        var lives =
+            from message in messages
+            from moment in Enum.GetValues<ActorFaultMoment>()
+                // The first time, and in the middle of the flood.
+            from nth in met[(actor, message)] > 4 ? (int[])[1, 3] : [1]
+            select FailingLifeAsync(gate, live, actor, message, moment, nth);
+
+        var failures = (await Task.WhenAll(lives)).OfType<string>().ToArray();
+
+        Assert.True(failures.Length == 0, string.Join("\n\n", failures));
+    }
+
+    private static async Task<string?> FailingLifeAsync(
+        SemaphoreSlim gate, Life live, string actor, string message, ActorFaultMoment moment, int nth)
     {
         // What a writer is encoding is in the hands of its supervisor only where the failure is its own.
         if (actor == nameof(StanzaWriterActor) && moment == ActorFaultMoment.Before)
@@ -76,7 +96,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         {
             using var faults = new ActorFaults();
             faults.Strike(actor, message, moment, nth);
-            var (report, _) = await LiveAsync(faults, faults.Struck);
+            var (report, _) = await live(faults, faults.Struck);
             return report.IsKept && report.Arrived == Count ? null : $"{life}: {report}";
         }
         catch (Exception failure) when (failure is TimeoutException or InvalidOperationException or AskTimeoutException)
@@ -143,6 +163,53 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         return (await trial.EndAsync(Patience), faults.Met);
     }
 
+    /// <summary>
+    /// A life whose deadlines pass: a server that accepts and says nothing, that never tells its uptime, that hangs up on
+    /// a stanza until it is found, and that sends no barrier back when the bridge is to drain.
+    /// </summary>
+    private static async Task<(LedgerReport Report, IReadOnlyDictionary<(string Actor, string Message), int> Met)> LiveThroughDeadlinesAsync(
+        ActorFaults faults, Task? strike)
+    {
+        const string poison = "poison";
+        var script = new ServerScript
+        {
+            Uptime = UptimeAnswer.Silent,
+            Faults = [ServerFault.OnStanza(stanza => stanza.Id == poison, ServerReaction.StreamError)],
+        };
+        await using var server = new ScriptedXmppServer { Script = script };
+        server.Enqueue(new ServerScript { Faults = [ServerFault.At(ServerMoment.BeforeHeader, ServerReaction.Silence)] });
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        await trial.PushAsync(Count / 2);
+        var settings = trial.Settings(ConfirmGrade.Accepted, window: 20);
+        settings = settings with
+        {
+            DrainTimeout = TimeSpan.FromMilliseconds(500),
+            Queue = settings.Queue with { BatchEntries = 10 },
+            Xmpp = settings.Xmpp with { HeaderTimeout = TimeSpan.FromMilliseconds(300), ResumeDelay = TimeSpan.FromMilliseconds(100) },
+        };
+        await using (var bridge = new InProcessBridge(settings, faults: faults))
+        {
+            await Eventually.TrueAsync(
+                () => faults.Met.ContainsKey((nameof(XmppConnectionActor), "UptimeUnknown")), Patience, "the uptime remained unknown");
+            await trial.PushAsync(
+                trial.SinkJid,
+                message => System.Text.Encoding.UTF8.GetBytes($"<message to='{message.Recipient}' id='{poison}'><body>{message.Id}</body></message>"),
+                mustBeDeadLettered: true);
+            await trial.PushAsync((Count / 2) - 10);
+            await trial.Ledger.ArrivedAsync(Count - 10, Patience);
+            server.Script = script with { Barriers = BarrierAnswer.Silent };
+            await trial.PushAsync(10);
+            await trial.Ledger.ArrivedAsync(Count, Patience);
+            await bridge.DrainAsync();
+        }
+
+        if (strike is not null)
+            await strike.WaitAsync(Patience);
+        server.Script = script;
+        await using var next = new InProcessBridge(settings);
+        return (await trial.EndAsync(Patience, next), faults.Met);
+    }
+
     /// <summary>A predecessor that takes and delivers nothing, and dies; whoever comes next need not wait for its lease.</summary>
     private static async Task LeaveAJournalAsync(DeliveryTrial trial, BridgeSettings settings)
     {
@@ -155,6 +222,8 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
 
         await trial.App.KeyDeleteAsync([trial.Keys.Lease, QueueKeys.DomainLease(settings.Xmpp.Domain)]);
     }
+
+    private delegate Task<(LedgerReport Report, IReadOnlyDictionary<(string Actor, string Message), int> Met)> Life(ActorFaults faults, Task? strike);
 
     private sealed class FailingEncoder(IStanzaEncoder encoder, int nth) : IStanzaEncoder
     {

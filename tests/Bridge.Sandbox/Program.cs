@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Bridge.Sandbox;
+using Bridge.TestKit;
 
 // Exit codes: 0 when every message of the demonstration ended as it should, 1 when one did not or
 // something could not be started, 2 for wrong arguments, 130 when a signal cut the demonstration short.
@@ -9,22 +9,19 @@ if (args is not ([] or ["--once"]))
     return 2;
 }
 
-using var stopping = new CancellationTokenSource();
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+using var interruption = new Interruption();
 
 var screen = new Screen(Console.Out, coloured: !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "");
 try
 {
     await using var stage = new Stage(screen);
-    await stage.StartAsync(stopping.Token);
-    var good = await new Demonstration(stage, screen).RunAsync(stopping.Token);
+    await stage.StartAsync(interruption.Token);
+    var good = await new Demonstration(stage, screen).RunAsync(interruption.Token);
     if (args.Length == 0 && good)
-        good = await new Watch(stage, screen).RunAsync(stopping.Token);
+        good = await new Watch(stage, screen).RunAsync(interruption.Token);
     return await stage.StopBridgeAsync() && good ? 0 : 1;
 }
-catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
 {
     screen.Line("Stopped before the demonstration was over.");
     return 130;
@@ -34,13 +31,4 @@ catch (Exception e) when (e is InvalidOperationException or TimeoutException or 
     // A server that does not start or a login that is refused: the message says which, with its output.
     screen.Failure(e.Message);
     return 1;
-}
-
-void OnSignal(PosixSignalContext context)
-{
-    // The second time nobody waits for a drain: the servers are killed on the way out.
-    if (stopping.IsCancellationRequested)
-        Environment.Exit(130);
-    context.Cancel = true;
-    stopping.Cancel();
 }

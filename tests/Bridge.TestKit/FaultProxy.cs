@@ -266,6 +266,7 @@ public sealed class FaultProxy : IAsyncDisposable
         private async Task WriteAsync(ChannelReader<(byte[] Bytes, long Due)> chunks, Socket to, ProxyDirection direction)
         {
             var sent = 0L;
+            var matched = new Dictionary<ByteMarker, int>();
             await foreach (var (bytes, due) in chunks.ReadAllAsync(_ended.Token))
             {
                 var early = proxy._time.GetElapsedTime(proxy._time.GetTimestamp(), due);
@@ -276,7 +277,7 @@ public sealed class FaultProxy : IAsyncDisposable
                     await direction.FlowsAsync(_ended.Token);
                     // A trigger may have ended the link in the middle of these bytes.
                     _ended.Token.ThrowIfCancellationRequested();
-                    var (size, limit, triggers) = direction.Claim(rest.Length, sent);
+                    var (size, limit, triggers) = direction.Claim(rest.Span, sent, matched);
                     if (!direction.Swallows && size > 0)
                         await SendAsync(to, rest[..size]);
                     sent += size;
@@ -315,6 +316,7 @@ public sealed class ProxyDirection
 {
     private readonly Lock _gate = new();
     private readonly PriorityQueue<Action, long> _triggers = new();
+    private readonly List<ByteMarker> _markers = [];
     private TaskCompletionSource? _stalled;
     private TimeSpan _latency;
     private TimeSpan _jitter;
@@ -416,11 +418,26 @@ public sealed class ProxyDirection
             _triggers.Enqueue(action, bytes);
     }
 
-    /// <summary>Forgets the actions of <see cref="At"/> whose byte has not come.</summary>
+    /// <summary>
+    /// Runs the action once, right behind the n-th occurrence of these bytes from now on, over all connections: the
+    /// n-th end tag of a message, the n-th call of a command.
+    /// </summary>
+    public void AtOccurrence(ReadOnlySpan<byte> text, int nth, Action action)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(nth, 1);
+        ArgumentOutOfRangeException.ThrowIfZero(text.Length);
+        lock (_gate)
+            _markers.Add(new ByteMarker(text.ToArray(), nth, action));
+    }
+
+    /// <summary>Forgets the actions of <see cref="At"/> and <see cref="AtOccurrence"/> whose moment has not come.</summary>
     public void Disarm()
     {
         lock (_gate)
+        {
             _triggers.Clear();
+            _markers.Clear();
+        }
     }
 
     internal TimeSpan NextDelay()
@@ -443,11 +460,15 @@ public sealed class ProxyDirection
     }
 
     /// <summary>How much of what is available goes out in one write, and what is to happen right behind it.</summary>
-    internal (int Size, ProxyEnding? Ending, IReadOnlyList<Action> Triggers) Claim(int available, long sentOnConnection)
+    /// <param name="available">What the connection has to send.</param>
+    /// <param name="sentOnConnection">How much it has sent.</param>
+    /// <param name="matched">How much of each marker its last bytes were; kept by the connection.</param>
+    internal (int Size, ProxyEnding? Ending, IReadOnlyList<Action> Triggers) Claim(
+        ReadOnlySpan<byte> available, long sentOnConnection, Dictionary<ByteMarker, int> matched)
     {
         lock (_gate)
         {
-            long size = available;
+            long size = available.Length;
             if (_slice is { } slice)
                 size = Math.Min(size, slice);
             // 20 ms of the bandwidth at a time.
@@ -457,9 +478,10 @@ public sealed class ProxyDirection
                 size = Math.Min(size, Math.Max(0, limit.Bytes - sentOnConnection));
             if (_triggers.TryPeek(out _, out var offset))
                 size = Math.Min(size, Math.Max(0, offset - _bytes));
+            List<Action>? due = null;
+            size = UpToMarker(available[..(int)size], matched, ref due);
             _bytes += size;
 
-            List<Action>? due = null;
             while (_triggers.TryPeek(out var action, out offset) && offset <= _bytes)
             {
                 _triggers.Dequeue();
@@ -469,5 +491,61 @@ public sealed class ProxyDirection
             ProxyEnding? ending = _limit is { } reached && sentOnConnection + size >= reached.Bytes ? reached.Ending : null;
             return ((int)size, ending, due ?? (IReadOnlyList<Action>)[]);
         }
+    }
+
+    private int UpToMarker(ReadOnlySpan<byte> bytes, Dictionary<ByteMarker, int> matched, ref List<Action>? due)
+    {
+        if (_markers.Count == 0)
+            return bytes.Length;
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            foreach (var marker in _markers)
+            {
+                matched[marker] = marker.Next(matched.GetValueOrDefault(marker), bytes[i], out var complete);
+                if (complete && --marker.Left == 0)
+                    (due ??= []).Add(marker.Action);
+            }
+
+            if (due is null)
+                continue;
+            _markers.RemoveAll(marker => marker.Left == 0);
+            return i + 1;
+        }
+
+        return bytes.Length;
+    }
+}
+
+/// <summary>Bytes whose n-th occurrence triggers something, found also where they are split over several reads.</summary>
+internal sealed class ByteMarker(byte[] text, int nth, Action action)
+{
+    /// <summary>Occurrences until it triggers.</summary>
+    public int Left { get; set; } = nth;
+
+    /// <summary>What then happens.</summary>
+    public Action Action { get; } = action;
+
+    /// <summary>How many bytes of the marker the last ones are, once this one has come behind so many.</summary>
+    public int Next(int matched, byte next, out bool complete)
+    {
+        // The longest beginning of the marker that still fits. Markers are a few bytes.
+        while (matched > 0 && text[matched] != next)
+            matched = Border(matched);
+        if (text[matched] == next)
+            matched++;
+        complete = matched == text.Length;
+        return complete ? 0 : matched;
+    }
+
+    private int Border(int length)
+    {
+        var known = text.AsSpan(0, length);
+        for (var border = length - 1; border > 0; border--)
+        {
+            if (known[..border].SequenceEqual(known[^border..]))
+                return border;
+        }
+
+        return 0;
     }
 }

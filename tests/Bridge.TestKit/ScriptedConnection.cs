@@ -81,6 +81,24 @@ public sealed class ScriptedConnection
     /// <summary>Sends bytes to the component as they are, behind everything sent before.</summary>
     public void Send(ReadOnlyMemory<byte> bytes) => _output.Writer.TryWrite((bytes, 0));
 
+    /// <summary>Sends so many stanza errors that answer nothing, each from another address and with another id.</summary>
+    public void SendErrors(int count)
+    {
+        for (var first = 0; first < count; first += 1_000)
+        {
+            var errors = new StringBuilder();
+            for (var i = first; i < Math.Min(first + 1_000, count); i++)
+            {
+                errors.Append(
+                    CultureInfo.InvariantCulture,
+                    $"<message type='error' id='flood-{i}' from='nobody-{i}@{_server.Options.Domain}' to='{_server.Options.Component}'>"
+                    + $"<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
+            }
+
+            Send(errors.ToString());
+        }
+    }
+
     /// <summary>Reads nothing more until <see cref="ResumeReading"/>; a read under way still ends.</summary>
     public void PauseReading() => Interlocked.CompareExchange(
         ref _paused, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null);

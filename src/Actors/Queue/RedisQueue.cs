@@ -14,9 +14,6 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
     private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
 
-    /// <summary>Recoveries without an answer that Redis is told of; it may have run any of them.</summary>
-    private const int UnansweredAtMost = 16;
-
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -26,13 +23,8 @@ public abstract class RedisQueue : IOutboundQueue
     private readonly int _rejectedPerCall;
     private readonly RedisKey[] _keys;
 
-    private OpenSession? _open;
-    private string? _prefix;
-
-    // Of recoveries that nobody answered, the newest; which of them Redis has run, or will, is not known.
-    private readonly List<string> _unanswered = [];
-    private readonly SettlementMemory _settlements = new();
-    private EntryPosition _seen;
+    // Under the gate.
+    private readonly QueueMemory _memory = new();
     private int _takeSlice = 1;
 
     // The waiting connection over which Redis was told the take script.
@@ -79,55 +71,33 @@ public abstract class RedisQueue : IOutboundQueue
     public async Task<Recovery> RecoverAsync(LeaseGrant grant)
     {
         ArgumentNullException.ThrowIfNull(grant);
-        var connection = await _link.ConnectAsync().ConfigureAwait(false);
-        var prefix = RandomNumberGenerator.GetHexString(16, lowercase: true);
-        string? lastPrefix;
-        EntryPosition seen;
-        RedisValue[] unanswered;
+        // Both, before Redis is asked: one that is made later may lead to another Redis, behind the same name.
+        var connecting = _link.ConnectAsync();
+        var waiting = await _waiting.ConnectAsync().ConfigureAwait(false);
+        var connection = await connecting.ConfigureAwait(false);
+        RecoveryAttempt attempt;
         lock (_gate)
-        {
-            (lastPrefix, seen, unanswered) = (_prefix, _seen, [.. _unanswered]);
-            if (_unanswered.Count == UnansweredAtMost)
-                _unanswered.RemoveAt(0);
-            _unanswered.Add(prefix);
-        }
-
+            attempt = _memory.Attempt(RandomNumberGenerator.GetHexString(16, lowercase: true));
         var lease = string.Create(CultureInfo.InvariantCulture, $"{grant.Token}:{grant.Epoch}:");
         using var reply = await SendAsync(
-            _link, connection, RecoverScript.Arguments(_keys, [lease, prefix, .. RecoverArguments(seen), .. unanswered]), Settings.CallTimeout)
-            .ConfigureAwait(false);
+            _link,
+            connection,
+            RecoverScript.Arguments(
+                _keys, [lease, attempt.Prefix, .. RecoverArguments(attempt.Seen), .. attempt.Unanswered.Select(prefix => (RedisValue)prefix)]),
+            Settings.CallTimeout).ConfigureAwait(false);
         var facts = RecoverReply.Read(reply.Read());
-        var session = new QueueSession(grant, facts.Session);
-        var continues = lastPrefix is not null && facts.PreviousPrefix == lastPrefix && facts.PreviousTaken >= seen;
         lock (_gate)
-        {
-            // Two recoveries may be under way at once, and their answers pass each other.
-            if (_open?.Session is { } current && current.Grant == grant && current.Number >= session.Number)
-                throw new QueueFaultException(QueueFault.Stale, "Another recovery opened a later session meanwhile.");
-            // The earlier ones stay: over another connection, Redis may run one of them later than this.
-            _unanswered.Remove(prefix);
-            _prefix = prefix;
-            _seen = facts.Taken;
-            _open = new OpenSession(session, connection.Number);
-            continues &= _settlements.Recovered(facts.Count, facts.First);
-        }
-
-        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues);
+            return _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
     }
 
     /// <inheritdoc />
     public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
     {
         ArgumentNullException.ThrowIfNull(session);
-        // A session ends with either of its connections: another one may lead to a Redis that lost the last
-        // takes and gives their sequences to other entries.
         ConnectionOf(session);
         var connection = await _waiting.ConnectAsync().ConfigureAwait(false);
         lock (_gate)
-        {
-            if (_open?.Session == session && (_open.Waiting ??= connection.Number) != connection.Number)
-                throw new QueueFaultException(QueueFault.Unreachable, "The waiting connection to Redis was replaced since the session began.");
-        }
+            _memory.RequireWaiting(session, connection.Number);
 
         var deadline = Settings.WaitTime + Settings.CallTimeout;
         // Right behind the wait, in one write, without awaiting it: Redis runs the take the moment the wait ends. Its reply
@@ -196,7 +166,7 @@ public abstract class RedisQueue : IOutboundQueue
         using var reply = await SendAsync(
             _link,
             connection,
-            ReadScript.Arguments(_keys, Values(session, Part.Nothing with { Settlement = new Settlement(after, [], null) }, limits, Volatile.Read(ref _readSlice))),
+            ReadScript.Arguments(_keys, Values(session, SettlementPart.Nothing with { Settlement = new Settlement(after, [], null) }, limits, Volatile.Read(ref _readSlice))),
             Settings.CallTimeout).ConfigureAwait(false);
         var read = TakeReply.Read(reply.Read(), ReadEntries);
         Volatile.Write(ref _readSlice, Math.Max(1, read.Slice));
@@ -280,7 +250,7 @@ public abstract class RedisQueue : IOutboundQueue
     {
         EntryPosition seen;
         lock (_gate)
-            seen = _seen;
+            seen = _memory.Seen;
         try
         {
             return IssueWaitAsync(database, seen);
@@ -326,7 +296,7 @@ public abstract class RedisQueue : IOutboundQueue
         {
             try
             {
-                return await TakeAsync(_waiting, connection, database, session, limits, Part.Nothing, deadline, byDigest: true).ConfigureAwait(false);
+                return await TakeAsync(_waiting, connection, database, session, limits, SettlementPart.Nothing, deadline, byDigest: true).ConfigureAwait(false);
             }
             catch (QueueFaultException fault) when (RedisFaults.IsUnknownScript(fault))
             {
@@ -335,7 +305,7 @@ public abstract class RedisQueue : IOutboundQueue
             }
         }
 
-        var taken = await TakeAsync(_waiting, connection, database, session, limits, Part.Nothing, deadline).ConfigureAwait(false);
+        var taken = await TakeAsync(_waiting, connection, database, session, limits, SettlementPart.Nothing, deadline).ConfigureAwait(false);
         Interlocked.Exchange(ref _scriptKnownOn, connection.Number);
         return taken;
     }
@@ -346,7 +316,7 @@ public abstract class RedisQueue : IOutboundQueue
         IDatabaseAsync database,
         QueueSession session,
         TakeLimits limits,
-        Part part,
+        SettlementPart part,
         TimeSpan deadline,
         bool byDigest = false)
     {
@@ -357,14 +327,9 @@ public abstract class RedisQueue : IOutboundQueue
         Volatile.Write(ref _takeSlice, Math.Max(1, read.Slice));
         lock (_gate)
         {
-            if (_open?.Session == session)
-            {
-                var last = LastOf(read.Taken);
-                if (last > _seen)
-                    _seen = last;
-                if (!read.Unfinished)
-                    _settlements.Answered(part.Settlement);
-            }
+            _memory.Took(session, LastOf(read.Taken));
+            if (!read.Unfinished)
+                _memory.Settled(session, part.Settlement);
         }
 
         return read.Unfinished
@@ -375,7 +340,7 @@ public abstract class RedisQueue : IOutboundQueue
             : read.Taken;
     }
 
-    private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, Part part)
+    private async Task<SettleResult> SettlePartAsync(RedisConnection connection, QueueSession session, SettlementPart part)
     {
         var sum = default(SettleResult);
         bool unfinished;
@@ -389,16 +354,12 @@ public abstract class RedisQueue : IOutboundQueue
         }
         while (unfinished);
         lock (_gate)
-        {
-            if (_open?.Session == session)
-                _settlements.Answered(part.Settlement);
-        }
-
+            _memory.Settled(session, part.Settlement);
         return sum;
     }
 
     /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
-    private RedisValue[] Values(QueueSession session, Part part, TakeLimits limits, int slice)
+    private RedisValue[] Values(QueueSession session, SettlementPart part, TakeLimits limits, int slice)
     {
         var settlement = part.Settlement;
         var mark = settlement.Mark;
@@ -429,14 +390,11 @@ public abstract class RedisQueue : IOutboundQueue
     /// issues all but the last, which carries the mark. A part whose predecessor failed changes
     /// nothing and says stale.
     /// </summary>
-    private (Part Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
+    private (SettlementPart Last, List<Task<SettleResult>> Before) IssueParts(RedisConnection connection, QueueSession session, Settlement settlement)
     {
         List<Task<SettleResult>> before = [];
         lock (_gate)
-        {
-            if (_open?.Session == session)
-                settlement = _settlements.Completed(settlement);
-        }
+            settlement = _memory.Completed(session, settlement);
 
         if (settlement.Rejected.Count <= _rejectedPerCall)
             return (PartOf(session, settlement), before);
@@ -455,22 +413,10 @@ public abstract class RedisQueue : IOutboundQueue
         return (PartOf(session, settlement with { Rejected = rejected[start..] }), before);
     }
 
-    /// <summary>A settlement with what this session asked for before it, which it must find done.</summary>
-    private Part PartOf(QueueSession session, Settlement settlement)
+    private SettlementPart PartOf(QueueSession session, Settlement settlement)
     {
         lock (_gate)
-        {
-            if (_open?.Session != session)
-                return new Part(settlement, EntryPosition.Zero, EntryPosition.Zero);
-            var after = _open.SettleAsked;
-            var rejectedBefore = _open.LastRejected;
-            if (settlement.UpTo > after)
-                _open.SettleAsked = settlement.UpTo;
-            if (settlement.Rejected is [.., var last])
-                _open.LastRejected = last.Position;
-            // Asking twice for the same is no gap.
-            return new Part(settlement, after < settlement.UpTo ? after : EntryPosition.Zero, rejectedBefore);
-        }
+            return _memory.Ask(session, settlement);
     }
 
     private RedisConnection ConnectionOf(QueueSession session)
@@ -478,12 +424,7 @@ public abstract class RedisQueue : IOutboundQueue
         if (!_link.TryGetConnection(out var connection))
             throw new QueueFaultException(QueueFault.Unreachable, "The connection to Redis was lost since the session began.");
         lock (_gate)
-        {
-            // A new connection may lead to a Redis that was restarted or failed over: recover first.
-            if (_open?.Session == session && _open.Connection != connection.Number)
-                throw new QueueFaultException(QueueFault.Unreachable, "The connection to Redis was replaced since the session began.");
-        }
-
+            _memory.RequireConnection(session, connection.Number);
         return connection;
     }
 
@@ -506,28 +447,5 @@ public abstract class RedisQueue : IOutboundQueue
         }
 
         return wrong.Count > 0 ? string.Join(' ', wrong) : otherwise;
-    }
-
-    /// <summary>What one call settles.</summary>
-    /// <param name="Settlement">The settlement or a part of it.</param>
-    /// <param name="After">Up to where the calls before it were to settle.</param>
-    /// <param name="RejectedBefore">The last entry that the calls before it were to dead-letter.</param>
-    private sealed record Part(Settlement Settlement, EntryPosition After, EntryPosition RejectedBefore)
-    {
-        public static readonly Part Nothing = new(Settlement.Nothing, EntryPosition.Zero, EntryPosition.Zero);
-    }
-
-    private sealed class OpenSession(QueueSession session, long connection)
-    {
-        public QueueSession Session { get; } = session;
-
-        public long Connection { get; } = connection;
-
-        /// <summary>The waiting connection, from the session's first wait on.</summary>
-        public long? Waiting { get; set; }
-
-        public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
-
-        public EntryPosition LastRejected { get; set; } = EntryPosition.Zero;
     }
 }

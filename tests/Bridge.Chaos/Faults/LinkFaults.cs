@@ -16,127 +16,105 @@ internal abstract record LinkFault(string Verb, FaultTarget Link, Repeats Explai
     : Fault(On(Link, Verb), Link, Explained, Lasts)
 {
     private protected FaultProxy Proxy(Stage stage) => Link == FaultTarget.RedisLink ? stage.RedisProxy : stage.XmppProxy;
+}
 
-    private protected static IEnumerable<ProxyDirection> Directions(FaultProxy proxy, Ways ways)
+/// <summary>A fault of the link's directions, the same on each that is struck.</summary>
+internal abstract record DirectionFault(string Verb, FaultTarget Link, Ways Ways, Repeats Explained, TimeSpan Lasts)
+    : LinkFault(Verb, Link, Explained, Lasts)
+{
+    public override Task StrikeAsync(Stage stage)
     {
-        if (ways != Ways.FromTarget)
-            yield return proxy.Upstream;
-        if (ways != Ways.ToTarget)
-            yield return proxy.Downstream;
+        foreach (var direction in Directions(stage))
+            Strike(direction);
+        return Task.CompletedTask;
     }
+
+    public override Task HealAsync(Stage stage)
+    {
+        foreach (var direction in Directions(stage))
+            Heal(direction);
+        return Task.CompletedTask;
+    }
+
+    private protected abstract void Strike(ProxyDirection direction);
+
+    private protected abstract void Heal(ProxyDirection direction);
+
+    private IEnumerable<ProxyDirection> Directions(Stage stage)
+    {
+        if (Ways != Ways.FromTarget)
+            yield return Proxy(stage).Upstream;
+        if (Ways != Ways.ToTarget)
+            yield return Proxy(stage).Downstream;
+    }
+
+    // A deadline may pass with good reason: what the proxy's own buffers hold is neither in the kernel's queue nor confirmed.
+    private protected static Repeats Late(FaultTarget link) => link == FaultTarget.RedisLink ? Repeats.Unconfirmed : Repeats.Held;
 }
 
 /// <summary>Everything comes late, in order. No deadline of Bridge's is near.</summary>
-internal sealed record Latency(FaultTarget Where, TimeSpan Delay, TimeSpan Jitter, TimeSpan Time)
-    : LinkFault("latency", Where, Repeats.Nothing, Time)
+internal sealed record Latency(FaultTarget Link, TimeSpan Delay, TimeSpan Jitter, TimeSpan Lasts)
+    : DirectionFault("latency", Link, Ways.Both, Repeats.Nothing, Lasts)
 {
     public override string Parameters =>
         FormattableString.Invariant($"{Delay.TotalMilliseconds:F0} ms and up to {Jitter.TotalMilliseconds:F0} ms more each way");
 
-    public override Task StrikeAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.Latency(Delay, Jitter);
-        return Task.CompletedTask;
-    }
+    private protected override void Strike(ProxyDirection direction) => direction.Latency(Delay, Jitter);
 
-    public override Task HealAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.Latency(TimeSpan.Zero);
-        return Task.CompletedTask;
-    }
+    private protected override void Heal(ProxyDirection direction) => direction.Latency(TimeSpan.Zero);
 }
 
-/// <summary>
-/// A narrow link. What the proxy's own buffers hold is neither in the kernel's queue nor confirmed, so a deadline
-/// may pass with good reason.
-/// </summary>
-internal sealed record Bandwidth(FaultTarget Where, int BytesPerSecond, TimeSpan Time)
-    : LinkFault("bandwidth", Where, Where == FaultTarget.RedisLink ? Repeats.Unconfirmed : Repeats.Held, Time)
+/// <summary>A narrow link.</summary>
+internal sealed record Bandwidth(FaultTarget Link, int BytesPerSecond, TimeSpan Lasts)
+    : DirectionFault("bandwidth", Link, Ways.Both, Late(Link), Lasts)
 {
     public override string Parameters => FormattableString.Invariant($"{BytesPerSecond / 1_000} kB/s");
 
-    public override Task StrikeAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.BytesPerSecond = BytesPerSecond;
-        return Task.CompletedTask;
-    }
+    private protected override void Strike(ProxyDirection direction) => direction.BytesPerSecond = BytesPerSecond;
 
-    public override Task HealAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.BytesPerSecond = null;
-        return Task.CompletedTask;
-    }
+    private protected override void Heal(ProxyDirection direction) => direction.BytesPerSecond = null;
 }
 
 /// <summary>Pieces of so many bytes: everything that reads must put them together.</summary>
-internal sealed record Slices(FaultTarget Where, int Size, TimeSpan Time)
-    : LinkFault("slices", Where, Where == FaultTarget.RedisLink ? Repeats.Unconfirmed : Repeats.Held, Time)
+internal sealed record Slices(FaultTarget Link, int Size, TimeSpan Lasts)
+    : DirectionFault("slices", Link, Ways.Both, Late(Link), Lasts)
 {
     public override string Parameters => FormattableString.Invariant($"{Size} bytes");
 
-    public override Task StrikeAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.Slicer = Size;
-        return Task.CompletedTask;
-    }
+    private protected override void Strike(ProxyDirection direction) => direction.Slicer = Size;
 
-    public override Task HealAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways.Both))
-            direction.Slicer = null;
-        return Task.CompletedTask;
-    }
+    private protected override void Heal(ProxyDirection direction) => direction.Slicer = null;
 }
 
 /// <summary>A partition: nothing passes, nothing is lost, and behind it TCP goes on where it was.</summary>
-internal sealed record Partition(FaultTarget Where, Ways Ways, TimeSpan Time)
-    : LinkFault("partition", Where, Where == FaultTarget.RedisLink ? Repeats.Unconfirmed : Repeats.Held, Time)
+internal sealed record Partition(FaultTarget Link, Ways Struck, TimeSpan Lasts)
+    : DirectionFault("partition", Link, Struck, Late(Link), Lasts)
 {
-    public override string Parameters => Ways.ToString();
+    public override string Parameters => Struck.ToString();
 
-    public override Task StrikeAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways))
-            direction.Stalls = true;
-        return Task.CompletedTask;
-    }
+    private protected override void Strike(ProxyDirection direction) => direction.Stalls = true;
 
-    public override Task HealAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways))
-            direction.Stalls = false;
-        return Task.CompletedTask;
-    }
+    private protected override void Heal(ProxyDirection direction) => direction.Stalls = false;
 }
 
 /// <summary>
 /// What is sent is swallowed. TCP never goes on behind a gap, so the connections that were swallowed into are
 /// reset before anything flows again.
 /// </summary>
-internal sealed record BlackHole(FaultTarget Where, Ways Ways, TimeSpan Time)
-    : LinkFault("black hole", Where, Where == FaultTarget.RedisLink ? Repeats.Unconfirmed : Repeats.Held, Time)
+internal sealed record BlackHole(FaultTarget Link, Ways Struck, TimeSpan Lasts)
+    : DirectionFault("black hole", Link, Struck, Late(Link), Lasts)
 {
-    public override string Parameters => Ways.ToString();
-
-    public override Task StrikeAsync(Stage stage)
-    {
-        foreach (var direction in Directions(Proxy(stage), Ways))
-            direction.Swallows = true;
-        return Task.CompletedTask;
-    }
+    public override string Parameters => Struck.ToString();
 
     public override Task HealAsync(Stage stage)
     {
         Proxy(stage).ResetPeer();
-        foreach (var direction in Directions(Proxy(stage), Ways))
-            direction.Swallows = false;
-        return Task.CompletedTask;
+        return base.HealAsync(stage);
     }
+
+    private protected override void Strike(ProxyDirection direction) => direction.Swallows = true;
+
+    private protected override void Heal(ProxyDirection direction) => direction.Swallows = false;
 }
 
 /// <summary>All connections end once: at once, or at an exact byte, in the middle of a command or a stanza.</summary>
@@ -156,6 +134,26 @@ internal sealed record Break(FaultTarget Where, ProxyEnding Ending, int Bytes, T
             proxy.End(Ending);
         else
             proxy.Upstream.At(proxy.Upstream.Bytes + Bytes, () => proxy.End(Ending));
+        return Task.CompletedTask;
+    }
+
+    public override Task HealAsync(Stage stage)
+    {
+        Proxy(stage).Upstream.Disarm();
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>All connections end once, right behind the n-th message or the n-th script from now on.</summary>
+internal sealed record BreakBehind(FaultTarget Where, ProxyEnding Ending, int Nth, TimeSpan Time)
+    : LinkFault("break behind the n-th", Where, Where == FaultTarget.RedisLink ? Repeats.Nothing : Repeats.Unconfirmed, Time)
+{
+    public override string Parameters => FormattableString.Invariant($"{Ending} behind {(Where == FaultTarget.RedisLink ? "script" : "message")} {Nth}");
+
+    public override Task StrikeAsync(Stage stage)
+    {
+        var proxy = Proxy(stage);
+        proxy.Upstream.AtOccurrence(Where == FaultTarget.RedisLink ? "EVALSHA"u8 : "</message>"u8, Nth, () => proxy.End(Ending));
         return Task.CompletedTask;
     }
 

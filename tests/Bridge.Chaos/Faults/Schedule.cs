@@ -51,7 +51,7 @@ internal sealed class Schedule(int seed, ServerKind server)
         _ => Bridge(),
     };
 
-    private LinkFault Link(FaultTarget link) => _random.Next(10) switch
+    private LinkFault Link(FaultTarget link) => _random.Next(11) switch
     {
         0 => new Latency(link, Milliseconds(5, 150), Milliseconds(0, 100), Seconds(2, 8)),
         1 => new Bandwidth(link, _random.Next(20, 400) * 1_000, Seconds(2, 8)),
@@ -62,6 +62,7 @@ internal sealed class Schedule(int seed, ServerKind server)
         6 => new Break(link, One(ProxyEnding.Close, ProxyEnding.Reset), _random.Next(1, 100_000), Seconds(1, 3)),
         7 => new LimitedData(link, _random.Next(500, 200_000), One(ProxyEnding.Close, ProxyEnding.Reset), Seconds(1, 8)),
         8 => new Down(link, Seconds(0.5, 10)),
+        9 => new BreakBehind(link, One(ProxyEnding.Close, ProxyEnding.Reset), _random.Next(1, 500), Seconds(1, 3)),
         _ => new SlowClose(link, Seconds(0.5, 3), Seconds(1, 4)),
     };
 
@@ -83,7 +84,7 @@ internal sealed class Schedule(int seed, ServerKind server)
         _ => new ServerFrozen(Seconds(1, 15)),
     };
 
-    private Fault Scripted() => _random.Next(10) switch
+    private Fault Scripted() => _random.Next(11) switch
     {
         0 or 1 => new StreamEnded(ServerReaction.StreamError, One(Conditions), Seconds(0.2, 1)),
         2 => new StreamEnded(
@@ -98,6 +99,7 @@ internal sealed class Schedule(int seed, ServerKind server)
             Seconds(1, 10)),
         6 => new BarriersAstray(BarrierAnswer.AsSent, Seconds(0.1, 3), Seconds(1, 8)),
         7 => new SlowReader(_random.Next(20, 200) * 1_000, Seconds(2, 8)),
+        8 => new ErrorFlood(_random.Next(1_000, 50_000), Seconds(0.5, 2)),
         _ => new HandshakeBroken(
             One(ServerMoment.BeforeHeader, ServerMoment.AfterHeader, ServerMoment.AtHandshake, ServerMoment.AfterHandshake),
             One(ServerReaction.EndOfFile, ServerReaction.Reset, ServerReaction.StreamError, ServerReaction.EndTag),

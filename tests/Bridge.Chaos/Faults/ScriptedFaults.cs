@@ -65,6 +65,21 @@ internal sealed record BarriersAstray(BarrierAnswer Answer, TimeSpan Delay, Time
     }
 }
 
+/// <summary>Stanza errors that belong to nothing, as many as the link takes.</summary>
+internal sealed record ErrorFlood(int Errors, TimeSpan Time) : Fault("error flood", FaultTarget.Server, Repeats.Nothing, Time)
+{
+    public override string Parameters => FormattableString.Invariant($"{Errors} errors");
+
+    public override Task StrikeAsync(Stage stage)
+    {
+        if (stage.Scripted.Connections is [.., var last])
+            last.SendErrors(Errors);
+        return Task.CompletedTask;
+    }
+
+    public override Task HealAsync(Stage stage) => Task.CompletedTask;
+}
+
 /// <summary>The server reads so many bytes a second.</summary>
 internal sealed record SlowReader(int BytesPerSecond, TimeSpan Time)
     : Fault("slow reader", FaultTarget.Server, Repeats.Held, Time)

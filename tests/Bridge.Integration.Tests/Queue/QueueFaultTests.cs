@@ -367,6 +367,46 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
     [Theory]
     [InlineData(QueueKind.List)]
     [InlineData(QueueKind.Stream)]
+    public async Task Both_connections_of_a_session_were_open_when_it_began(QueueKind kind)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var other = await RedisServer.StartAsync();
+        await using var proxy = new FaultProxy(redis.Port);
+        await using var queue = await QueueUnderTest.StartAsync(
+            kind, redis, settings => settings with { Redis = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{proxy.Port}") });
+        await queue.PushAsync(2);
+
+        // From now on the name means another Redis: one that was promoted without the last takes, say.
+        proxy.TargetPort = other.Port;
+
+        Assert.Equal(2, (await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries.Count);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_session_ends_with_the_connection_that_waits(QueueKind kind)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis);
+        await queue.PushAsync(1);
+        Assert.Single((await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries);
+        var waiting = Assert.Single(
+            ((string?)await queue.ServerAsync("CLIENT", "LIST") ?? "").Split('\n'), client => client.Contains("name=bridge-wait", StringComparison.Ordinal));
+
+        await queue.ServerAsync("CLIENT", "KILL", "ID", waiting.Split(' ')[0]["id=".Length..]);
+        await queue.PushAsync(1);
+        // The first may meet the connection that ends; none goes on over a new one.
+        await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty));
+        await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty));
+
+        Assert.True((await queue.RecoverAsync()).ContinuesHistory);
+        Assert.Single((await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
     public async Task A_recovery_that_was_refused_is_followed_by_one_that_continues_the_history(QueueKind kind)
     {
         await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--lua-time-limit", "50"] });

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.TestKit;
@@ -57,6 +58,29 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
         _proxy.Upstream.Stalls = false;
 
         Assert.Equal(100_000 - offset, await CountAsync(server, 100_000 - offset));
+    }
+
+    [Theory]
+    [InlineData("<a/><b/><a/><a/>tail", "<a/>", 2, 12)]
+    [InlineData("<a/><b/><a/><a/>tail", "<a/>", 1, 4)]
+    [InlineData("aabaabaab", "aabaab", 1, 6)]
+    [InlineData("xaaab", "aab", 1, 5)]
+    public async Task A_marker_strikes_behind_its_nth_occurrence_however_it_is_split(string sent, string marker, int nth, int expected)
+    {
+        foreach (var slice in new int?[] { null, 1, 3 })
+        {
+            var (client, server) = await ConnectAsync();
+            _proxy.Upstream.Slicer = slice;
+            _proxy.Upstream.AtOccurrence(Encoding.ASCII.GetBytes(marker), nth, () => _proxy.Upstream.Stalls = true);
+
+            await client.SendAsync(Encoding.ASCII.GetBytes(sent));
+            Assert.Equal(expected, await CountAsync(server, expected));
+            if (expected < sent.Length)
+                Assert.False(await ReadsAsync(server, Silence));
+            _proxy.Upstream.Stalls = false;
+
+            Assert.Equal(sent.Length - expected, await CountAsync(server, sent.Length - expected));
+        }
     }
 
     [Fact]

@@ -5,16 +5,6 @@ using Bridge.Simulation.Tests.Schedules;
 
 namespace Bridge.Simulation.Tests.Redis;
 
-/// <summary>What a recovery told.</summary>
-internal sealed record RecoveryFacts(
-    long Session, long Count, long First, long Last, string BasePrefix, long BaseTaken, ConfirmedMark? Mark, long Taken);
-
-/// <summary>What a call settles, with what its session asked for before it.</summary>
-internal sealed record SettlementPart(Settlement Settlement, long After, long RejectedBefore)
-{
-    public static readonly SettlementPart Nothing = new(Settlement.Nothing, 0, 0);
-}
-
 /// <summary>
 /// Redis with one list queue: each method does what the script of the same name does, in one step, and
 /// refuses where the script refuses. Oversized and empty payloads, wrong types and foreign elements are left
@@ -165,7 +155,7 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
 
     // ---- list-recover.lua
 
-    public Outcome<RecoveryFacts> Recover(LeaseGrant grant, string prefix, long seen, IReadOnlyList<string> unanswered)
+    public Outcome<RecoverReply> Recover(LeaseGrant grant, string prefix, long seen, IReadOnlyList<string> unanswered)
     {
         if (Live(Memory.Lease) is not { } held || held.Token != grant.Token || held.Epoch != grant.Epoch)
             return QueueFault.LeaseLost;
@@ -184,9 +174,9 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         (Memory.SessionPrefix, Memory.BasePrefix, Memory.BaseTaken) = (prefix, basePrefix, baseTaken);
         if (world.Recording)
             world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {Memory.Settled + 1}..{Memory.Taken}, mark {mark?.Position}");
-        return new RecoveryFacts(
-            held.Session + 1, length, length == 0 ? 0 : Memory.Settled + 1, length == 0 ? 0 : Memory.Taken,
-            basePrefix, baseTaken, mark, Memory.Taken);
+        return new RecoverReply(
+            held.Session + 1, length, Position(length == 0 ? 0 : Memory.Settled + 1), Position(length == 0 ? 0 : Memory.Taken),
+            basePrefix, Position(baseTaken), mark, Position(Memory.Taken));
     }
 
     // ---- list-take-main.lua, list-settle.lua, list-read-main.lua
@@ -253,10 +243,10 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         var settlement = part.Settlement;
         var (removed, buried) = (0, 0);
         var upTo = (long)settlement.UpTo.Low;
-        if (Memory.Taken > Memory.Settled && (upTo > 0 || settlement.Rejected.Count > 0 || part.RejectedBefore != 0))
+        if (Memory.Taken > Memory.Settled && (upTo > 0 || settlement.Rejected.Count > 0 || part.RejectedBefore != EntryPosition.Zero))
         {
-            var before = part.RejectedBefore - Memory.Settled - 1;
-            if (Memory.Settled < part.After || (before >= 0 && before < Memory.Journal.Count && !Memory.Journal[(int)before].IsPlaceHolder))
+            var before = (long)part.RejectedBefore.Low - Memory.Settled - 1;
+            if (Memory.Settled < (long)part.After.Low || (before >= 0 && before < Memory.Journal.Count && !Memory.Journal[(int)before].IsPlaceHolder))
                 return QueueFault.Stale;
             var count = (int)Math.Max(0, Math.Min(upTo - Memory.Settled, Memory.Journal.Count));
             foreach (var rejected in settlement.Rejected)
@@ -303,7 +293,7 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         {
             var element = Memory.Journal[(int)(after - Memory.Settled) + i];
             entries[i] = new QueueEntry(
-                EntryPosition.OfSequence((ulong)(after + i + 1)),
+                Position(after + i + 1),
                 element.IsPlaceHolder ? EntryKind.DeadLettered : EntryKind.Payload,
                 Payloads.Ids,
                 element.IsPlaceHolder ? default : Payloads.Of(element.Message, plan.Messages[element.Message].Kind),
@@ -313,4 +303,6 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
 
         return EntryBatch.Of(entries);
     }
+
+    private static EntryPosition Position(long sequence) => EntryPosition.OfSequence((ulong)sequence);
 }
