@@ -174,6 +174,8 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         var script = new ServerScript
         {
             Uptime = UptimeAnswer.Silent,
+            // A server that takes its time to hang up makes the search for the stanza take its time, too.
+            BarrierDelay = TimeSpan.FromMilliseconds(100),
             Faults = [ServerFault.OnStanza(stanza => stanza.Id == poison, ServerReaction.StreamError)],
         };
         await using var server = new ScriptedXmppServer { Script = script };
