@@ -3,7 +3,15 @@ using Bridge.TestKit;
 
 namespace Bridge.Faults.Tests;
 
+/// <summary>Tests that strike the whole process, and so every test that runs beside them: they run alone.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class WholeProcess
+{
+    public const string Name = "the whole process";
+}
+
 /// <summary>The runtime itself is in the way, in the middle of a flood: no worker of the pool is free, or the garbage is collected.</summary>
+[Collection(WholeProcess.Name)]
 public sealed class RuntimePauseTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
 {
     private const int Count = 15_000;

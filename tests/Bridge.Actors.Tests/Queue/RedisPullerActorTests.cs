@@ -34,7 +34,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         { QueueFault.ReadOnly, 250, 250 },
         { QueueFault.NotReady, 250, 250 },
         { QueueFault.OutOfMemory, 50, 50 },
-        { QueueFault.RefusesWrites, 500, 1_000 },
+        { QueueFault.RefusesWrites, 250, 250 },
         { QueueFault.GroupMissing, 0, 250 },
         { QueueFault.Other, 500, 1_000 },
     };
