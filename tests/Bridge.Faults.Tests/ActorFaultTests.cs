@@ -135,13 +135,13 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
             await trial.Ledger.ArrivedAsync(Count / 4, Patience);
             proxy.ResetPeer();
             await trial.Ledger.SettledAsync(Patience);
-            var bounced = server.Received.Snapshot().First(stanza => stanza.Id is not null && stanza.To is not null);
-            server.Connections[^1].Send(
-                $"<message type='error' from='{bounced.To}' to='{trial.Domain}' id='{bounced.Id}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
             for (var i = 0; i < Count / 2; i += 50)
             {
                 await trial.PushAsync(50);
                 await trial.Ledger.SettledAsync(Patience);
+                // Not before: all may have arrived before the reset, and a bounce would go to a connection that is gone.
+                if (i == 0)
+                    Bounce(server, trial);
             }
 
             // They come by the clock.
@@ -161,6 +161,13 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         }
 
         return (await trial.EndAsync(Patience), faults.Met);
+    }
+
+    private static void Bounce(ScriptedXmppServer server, DeliveryTrial trial)
+    {
+        var bounced = server.Received.Snapshot().First(stanza => stanza.Id is not null && stanza.To is not null);
+        server.Connections[^1].Send(
+            $"<message type='error' from='{bounced.To}' to='{trial.Domain}' id='{bounced.Id}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
     }
 
     /// <summary>

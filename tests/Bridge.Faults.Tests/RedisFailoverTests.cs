@@ -29,6 +29,7 @@ public sealed class RedisFailoverTests(RealServersFixture servers) : IClassFixtu
         await trial.Ledger.ArrivedAsync(Count / 4, TimeSpan.FromSeconds(20));
         await trial.Redis.KillAsync();
         var arrived = trial.Ledger.Check().Arrived;
+        await sentinel.PromotedAsync(TimeSpan.FromSeconds(30));
         await trial.FollowAsync(replica);
         var report = await trial.EndAsync(TimeSpan.FromSeconds(60), bridge);
 

@@ -50,6 +50,10 @@ public sealed class RedisSentinel : IAsyncDisposable
     public Task KnowsReplicaAsync(TimeSpan timeout) =>
         _process.LineAsync(line => line.Contains("+slave slave", StringComparison.Ordinal), timeout);
 
+    /// <summary>Waits until a replica is the master; connections to it from before were closed by then.</summary>
+    public Task PromotedAsync(TimeSpan timeout) =>
+        _process.LineAsync(line => line.Contains("+switch-master", StringComparison.Ordinal), timeout);
+
     /// <inheritdoc />
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 }
