@@ -127,6 +127,10 @@ public sealed class InProcessBridge : IAsyncDisposable
         "the bridge to be connected",
         () => string.Create(CultureInfo.InvariantCulture, $"{Board.Snapshots.SingleOrDefault()}"));
 
+    /// <summary>Waits until no fault of the queue is shown: the snapshot tells it a moment after the first take that works.</summary>
+    public Task QueueWorksAsync() => Eventually.TrueAsync(
+        () => Snapshot.QueueFault is null, TimeSpan.FromSeconds(5), "the queue's fault is over", () => string.Create(CultureInfo.InvariantCulture, $"{Snapshot}"));
+
     /// <summary>A graceful stop; true when every bridge answered.</summary>
     public async Task DrainAsync() =>
         await _bridges.Ask<BridgesActor.Drained>(BridgesActor.Drain.Instance, TimeSpan.FromSeconds(15)).ConfigureAwait(false);

@@ -9,6 +9,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Bridge.Queue;
+using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
 
@@ -33,9 +34,6 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     private const int MaxTlsSliceBytes = 16 * 1024;
 
     private const int ReadBufferBytes = 64 * 1024;
-
-    // What an actor system needs for a chain of mailboxes.
-    private const int ReaderStackBytes = 512 * 1024;
     private const int MaxBatchEvents = 256;
     private const int MaxBatchBytes = 256 * 1024;
     private const int MaxOutstandingEvents = 1024;
@@ -180,11 +178,7 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     {
         if (Interlocked.CompareExchange(ref _sink, sink, null) is not null)
             throw new InvalidOperationException("The socket was started before.");
-        // What is read is worked off where it was read, down to what the actors write next.
-        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() => ReadAll(reader, barriers, sink, read), ReaderStackBytes) { IsBackground = true, Name = "xmpp-input" };
-        _ = Task.Run(() => RunAsync(read.Task, sink));
-        thread.Start();
+        _ = Task.Run(() => RunAsync(reader, barriers, sink));
     }
 
     /// <summary>Sends what was written to <see cref="Output" /> on its way. Never waits.</summary>
@@ -334,10 +328,10 @@ public sealed partial class ComponentSocket : IAsyncDisposable
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int Ioctl(int descriptor, nuint request, out int value);
 
-    private async Task RunAsync(Task read, IInboundSink sink)
+    private async Task RunAsync(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
     {
         var write = ReportingFaults(WriteAsync);
-        await read.ConfigureAwait(false);
+        await ReportingFaults(() => ReadOnThreadAsync(reader, barriers, sink)).ConfigureAwait(false);
         // Whatever ended the input ends the connection; the reason stands already.
         await _stopping.CancelAsync().ConfigureAwait(false);
         await write.ConfigureAwait(false);
@@ -423,21 +417,27 @@ public sealed partial class ComponentSocket : IAsyncDisposable
         EndWithReset(SocketEnd.WriteFailed, detail);
     }
 
-    private void ReadAll(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink, TaskCompletionSource done)
+    private Task ReadOnThreadAsync(StanzaReader reader, BarrierIdentity barriers, IInboundSink sink)
     {
-        // A read that waits in the kernel ends with its own side of the connection.
-        using var stopping = _stopping.Token.UnsafeRegister(static self => ((ComponentSocket)self!).StopReading(), this);
-        try
-        {
-            Read(reader, barriers, sink);
-        }
-        catch (Exception e)
-        {
-            // As in ReportingFaults: the owner waits for nothing else.
-            EndWithReset(SocketEnd.InternalFault, e.ToString());
-        }
+        // What is read is worked off where it was read, down to what the actors write next.
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(Run, MailboxChain.StackBytes) { IsBackground = true, Name = "xmpp-input" }.Start();
+        return done.Task;
 
-        done.SetResult();
+        void Run()
+        {
+            // A read that waits in the kernel ends with its own side of the connection.
+            using var stopping = _stopping.Token.UnsafeRegister(static self => ((ComponentSocket)self!).StopReading(), this);
+            try
+            {
+                Read(reader, barriers, sink);
+                done.SetResult();
+            }
+            catch (Exception fault)
+            {
+                done.SetException(fault);
+            }
+        }
     }
 
     private void StopReading()

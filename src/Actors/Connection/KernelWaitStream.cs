@@ -72,11 +72,28 @@ internal sealed class KernelWaitStream : Stream
     {
         try
         {
-            var sent = _socket.Send(buffer.Span, SocketFlags.None, out var error);
-            if (error is not (SocketError.Success or SocketError.WouldBlock))
-                throw new SocketException((int)error);
-            for (buffer = buffer[sent..]; !buffer.IsEmpty; buffer = buffer[sent..])
-                sent = await _socket.SendAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+            buffer = buffer[SendNow(buffer.Span)..];
+            while (!buffer.IsEmpty)
+                buffer = buffer[await _socket.SendAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
+        }
+        catch (SocketException broken)
+        {
+            throw new IOException(broken.Message, broken);
+        }
+    }
+
+    /// <summary>Waits for room as well: a TLS handshake has nothing else to do.</summary>
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            while (!buffer.IsEmpty)
+            {
+                buffer = buffer[SendNow(buffer)..];
+                if (!buffer.IsEmpty)
+                    _socket.Poll(Timeout.Infinite, SelectMode.SelectWrite);
+            }
         }
         catch (SocketException broken)
         {
@@ -85,8 +102,7 @@ internal sealed class KernelWaitStream : Stream
     }
 
     /// <inheritdoc />
-    public override void Write(byte[] buffer, int offset, int count) =>
-        WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     /// <inheritdoc />
     public override void Flush()
@@ -101,4 +117,11 @@ internal sealed class KernelWaitStream : Stream
 
     /// <inheritdoc />
     public override void SetLength(long value) => throw new NotSupportedException();
+
+    // As much as the kernel takes without waiting, which may be nothing.
+    private int SendNow(ReadOnlySpan<byte> buffer)
+    {
+        var sent = _socket.Send(buffer, SocketFlags.None, out var error);
+        return error is SocketError.Success or SocketError.WouldBlock ? sent : throw new SocketException((int)error);
+    }
 }

@@ -5,6 +5,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Bridge.Scheduling;
 using RESPite.Transports;
 using StackExchange.Redis;
 using StackExchange.Redis.Configuration;
@@ -119,20 +120,19 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
     /// </summary>
     private sealed class SocketTransport : DuplexTransport
     {
-        // What an actor system needs for a chain of mailboxes, and as little as can be afforded for each connection.
-        private const int StackBytes = 512 * 1024;
         private const int ReadBufferBytes = 64 * 1024;
 
         private readonly EndPoint _endpoint;
         private readonly TlsOptions _tls;
         private readonly TimeSpan _timeout;
         private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource<TransportReceiver?> _receiver = new();
+        private readonly SemaphoreSlim _started = new(0);
         // One writer at a time: the client holds its own lock from the first byte of a command to the flush.
         private readonly ArrayBufferWriter<byte> _staged = new(1024);
         private readonly Lock _gate = new();
         private Socket? _socket;
         private Stream? _stream;
+        private TransportReceiver? _receiver;
         private bool _closed;
 
         public SocketTransport(EndPoint endpoint, TlsOptions tls, TimeSpan timeout)
@@ -150,11 +150,15 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
         /// <summary>Connects on the thread that is going to read.</summary>
         public Task ConnectAsync()
         {
-            new Thread(Run, StackBytes) { IsBackground = true, Name = "redis-replies" }.Start();
+            new Thread(Run, MailboxChain.StackBytes) { IsBackground = true, Name = "redis-replies" }.Start();
             return _connected.Task;
         }
 
-        public override void Start(TransportReceiver receiver) => _receiver.TrySetResult(receiver);
+        public override void Start(TransportReceiver receiver)
+        {
+            _receiver = receiver;
+            _started.Release();
+        }
 
         public override Memory<byte> GetMemory(int sizeHint = 0) => _staged.GetMemory(sizeHint);
 
@@ -196,7 +200,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
                 _socket?.Dispose();
             }
 
-            _receiver.TrySetResult(null);
+            _started.Release();
         }
 
         private void Run()
@@ -227,7 +231,9 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
             }
 
             _connected.SetResult();
-            if (_receiver.Task.GetAwaiter().GetResult() is { } receiver)
+            // By the client, or by an end that came first.
+            _started.Wait();
+            if (_receiver is { } receiver)
                 ReadAll(_stream, receiver);
             HasEnded = true;
         }

@@ -18,6 +18,9 @@ namespace Bridge.Scheduling;
 /// </remarks>
 internal sealed class MailboxChain : IThreadPoolWorkItem
 {
+    /// <summary>The stack of a thread on which chains run: enough for them, and as little as can be afforded for each connection.</summary>
+    public const int StackBytes = 512 * 1024;
+
     /// <summary>Mailboxes that one event may run before the rest goes to the thread pool: the event's thread belongs to a socket or a timer.</summary>
     private const int LongestChain = 256;
 
