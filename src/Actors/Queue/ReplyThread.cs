@@ -73,7 +73,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
 
     /// <summary>
     /// The same result, whose continuations run on the reply thread that brought it once the client has read all
-    /// that came with it; on the thread pool where it came in another way, as the end of a connection.
+    /// that came with it; on the thread pool where it came in another way, as the end of a connection, or is there already.
     /// </summary>
     /// <exception cref="TimeoutException">There was no result within the deadline.</exception>
     public static async Task<T> ContinueThereAsync<T>(Task<T> reply, TimeSpan deadline, TimeProvider time)

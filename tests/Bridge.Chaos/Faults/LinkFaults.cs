@@ -117,13 +117,24 @@ internal sealed record BlackHole(FaultTarget Link, Ways Struck, TimeSpan Lasts)
     private protected override void Heal(ProxyDirection direction) => direction.Swallows = false;
 }
 
+/// <summary>All connections end once, at a moment that may not come.</summary>
+internal abstract record BreakFault(string Verb, FaultTarget Link, TimeSpan Lasts)
+    : LinkFault(Verb, Link, Link == FaultTarget.RedisLink ? Repeats.Nothing : Repeats.Unconfirmed, Lasts)
+{
+    public override Task HealAsync(Stage stage)
+    {
+        Proxy(stage).Upstream.Disarm();
+        return Task.CompletedTask;
+    }
+}
+
 /// <summary>All connections end once: at once, or at an exact byte, in the middle of a command or a stanza.</summary>
 /// <param name="Where">The link.</param>
 /// <param name="Ending">How.</param>
 /// <param name="Bytes">Behind so many more bytes to the target; 0: at once.</param>
 /// <param name="Time">How long to wait for that byte.</param>
 internal sealed record Break(FaultTarget Where, ProxyEnding Ending, int Bytes, TimeSpan Time)
-    : LinkFault(Ending == ProxyEnding.Reset ? "reset" : "close", Where, Where == FaultTarget.RedisLink ? Repeats.Nothing : Repeats.Unconfirmed, Time)
+    : BreakFault(Ending == ProxyEnding.Reset ? "reset" : "close", Where, Time)
 {
     public override string Parameters => Bytes == 0 ? "" : FormattableString.Invariant($"behind {Bytes} bytes");
 
@@ -136,17 +147,11 @@ internal sealed record Break(FaultTarget Where, ProxyEnding Ending, int Bytes, T
             proxy.Upstream.At(proxy.Upstream.Bytes + Bytes, () => proxy.End(Ending));
         return Task.CompletedTask;
     }
-
-    public override Task HealAsync(Stage stage)
-    {
-        Proxy(stage).Upstream.Disarm();
-        return Task.CompletedTask;
-    }
 }
 
 /// <summary>All connections end once, right behind the n-th message or the n-th script from now on.</summary>
 internal sealed record BreakBehind(FaultTarget Where, ProxyEnding Ending, int Nth, TimeSpan Time)
-    : LinkFault("break behind the n-th", Where, Where == FaultTarget.RedisLink ? Repeats.Nothing : Repeats.Unconfirmed, Time)
+    : BreakFault("break behind the n-th", Where, Time)
 {
     public override string Parameters => FormattableString.Invariant($"{Ending} behind {(Where == FaultTarget.RedisLink ? "script" : "message")} {Nth}");
 
@@ -154,12 +159,6 @@ internal sealed record BreakBehind(FaultTarget Where, ProxyEnding Ending, int Nt
     {
         var proxy = Proxy(stage);
         proxy.Upstream.AtOccurrence(Where == FaultTarget.RedisLink ? "EVALSHA"u8 : "</message>"u8, Nth, () => proxy.End(Ending));
-        return Task.CompletedTask;
-    }
-
-    public override Task HealAsync(Stage stage)
-    {
-        Proxy(stage).Upstream.Disarm();
         return Task.CompletedTask;
     }
 }

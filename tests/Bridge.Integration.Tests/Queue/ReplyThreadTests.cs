@@ -176,7 +176,8 @@ public sealed class ReplyThreadTests
     {
         // The first one waits for the connection as well, on whatever thread makes it.
         await Ping(link).ConfigureAwait(false);
-        await Ping(link).ConfigureAwait(false);
+        // One that takes its time: what waits for a reply that is there already goes on on the thread pool.
+        await link.CallAsync(database => database.ExecuteAsync("BLPOP", ["nothing", "0.05"])).ConfigureAwait(false);
         return Thread.CurrentThread;
     }
 }
