@@ -27,6 +27,7 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
         await using var queue = await QueueUnderTest.StartAsync(kind, redis);
         var large = new byte[10 * 1024 * 1024];
         new Random(7).NextBytes(large);
+        var one = await OfOneEntryAsync(queue, large);
         var good = 0;
         var worst = TimeSpan.Zero;
         List<string> arrived = [];
@@ -34,6 +35,7 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
         // In ten rounds, so that the test itself does not need gigabytes.
         for (var round = 0; round < 10; round++)
         {
+            Assert.True(await queue.Lease.RenewAsync(queue.Grant));
             for (var i = 0; i < 200; i++)
                 await queue.PushAsync(QueueUnderTest.Numbered(good++));
             for (var i = 0; i < 10; i++)
@@ -64,9 +66,14 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
             await queue.Dead.PurgeAllAsync();
         }
 
-        output.WriteLine($"{kind}: the longest take kept Redis busy for {worst.TotalMilliseconds:0} ms");
+        output.WriteLine(
+            $"{kind}: the longest take kept Redis busy for {worst.TotalMilliseconds:0} ms, to add one entry for {one.TotalMilliseconds:0} ms");
         Assert.Equal(Enumerable.Range(0, good).Select(number => Convert.ToHexString(QueueUnderTest.Numbered(number))), arrived);
-        Assert.InRange(worst, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+
+        // A take copies the entries of one slice, eight at most, and 200 ms are enough for that. Where each new page of
+        // memory costs ten microseconds (a virtual machine within another), it is the number of copies that counts.
+        var limit = Math.Max(200, 20 * one.TotalMilliseconds);
+        Assert.InRange(worst.TotalMilliseconds, 0, limit);
     }
 
     [Fact]
@@ -95,6 +102,21 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
         var calls = (string)(await queue.ServerAsync("INFO", "commandstats"))!;
         output.WriteLine($"{busy.TotalMilliseconds:0} ms in all; {calls.Split('\n').Single(line => line.StartsWith("cmdstat_eval:", StringComparison.Ordinal))}");
         Assert.InRange(busy / 3, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+    }
+
+    /// <summary>For how long one such entry keeps Redis busy when an app adds it to a stream.</summary>
+    private static async Task<TimeSpan> OfOneEntryAsync(QueueUnderTest queue, byte[] entry)
+    {
+        List<TimeSpan> added = [];
+        for (var i = 0; i < 5; i++)
+        {
+            var before = await BusyAsync(queue);
+            await queue.App.StreamAddAsync("one-entry", "payload", entry);
+            added.Add(await BusyAsync(queue) - before);
+            await queue.App.KeyDeleteAsync("one-entry");
+        }
+
+        return added.Order().ElementAt(2);
     }
 
     private static async Task<TimeSpan> BusyAsync(QueueUnderTest queue)
