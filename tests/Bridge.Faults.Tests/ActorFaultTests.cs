@@ -57,6 +57,20 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     }
 
     [Theory]
+    [InlineData("ControlPhaseOver EncodeAgain")]
+    public async Task A_connection_that_fails_while_it_looks_for_an_entry_at_fault_loses_and_reorders_nothing(string messages)
+    {
+        const string actor = nameof(XmppConnectionActor);
+        var kinds = messages.Split(' ');
+        using var seen = new ActorFaults();
+        var (report, met) = await LiveThroughSearchesAsync(seen, strike: null);
+        Assert.True(report.IsKept, report.ToString());
+        Assert.All(kinds, kind => Assert.True(met.ContainsKey((actor, kind)), $"{kind} did not come"));
+
+        await FailAtEachAsync(actor, kinds, met, LiveThroughSearchesAsync);
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(5)]
     public async Task An_encoder_that_throws_costs_no_message(int nth)
@@ -124,7 +138,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         var settings = trial.Settings(ConfirmGrade.Accepted, proxy.Port, window: 200);
         settings = settings with { Queue = settings.Queue with { BatchEntries = 50 } };
         BridgeParts WithFailingEncoder(BridgeParts parts) =>
-            encoderFailsAt == 0 ? parts : parts with { Encoder = new FailingEncoder(parts.Encoder, encoderFailsAt) };
+            encoderFailsAt == 0 ? parts : parts with { Encoder = new FailingEncoder(parts.Encoder, Nth(encoderFailsAt)) };
 
         await LeaveAJournalAsync(trial, settings);
         await using (var bridge = new InProcessBridge(settings, WithFailingEncoder, faults))
@@ -198,10 +212,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         {
             await Eventually.TrueAsync(
                 () => faults.Met.ContainsKey((nameof(XmppConnectionActor), "UptimeUnknown")), Patience, "the uptime remained unknown");
-            await trial.PushAsync(
-                trial.SinkJid,
-                message => System.Text.Encoding.UTF8.GetBytes($"<message to='{message.Recipient}' id='{poison}'><body>{message.Id}</body></message>"),
-                mustBeDeadLettered: true);
+            await PushWrongAsync(trial, poison);
             await trial.PushAsync((Count / 2) - 10);
             await trial.Ledger.ArrivedAsync(Count - 10, Patience);
             server.Script = script with { Barriers = BarrierAnswer.Silent };
@@ -216,6 +227,49 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         await using var next = new InProcessBridge(settings);
         return (await trial.EndAsync(Patience, next), faults.Met);
     }
+
+    /// <summary>
+    /// A life that looks for entries at fault: so many that kill their writer that the storm is slowed down, and one,
+    /// alone on a stream that has lived for a while, that makes the server hang up.
+    /// </summary>
+    private static async Task<(LedgerReport Report, IReadOnlyDictionary<(string Actor, string Message), int> Met)> LiveThroughSearchesAsync(
+        ActorFaults faults, Task? strike)
+    {
+        const string poison = "poison";
+        var script = new ServerScript { Faults = [ServerFault.OnStanza(stanza => stanza.Id == poison, ServerReaction.StreamError)] };
+        await using var server = new ScriptedXmppServer { Script = script };
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        var settings = trial.Settings(ConfirmGrade.Accepted, window: 100);
+        settings = settings with { Queue = settings.Queue with { BatchEntries = 50 } };
+        static BridgeParts WithFailingEncoder(BridgeParts parts) =>
+            parts with { Encoder = new FailingEncoder(parts.Encoder, entry => entry.Payload.Span.IndexOf("id='killer"u8) >= 0) };
+
+        for (var i = 0; i < Count / 2; i += 10)
+        {
+            await trial.PushAsync(10);
+            await PushWrongAsync(trial, "killer" + i.ToString(CultureInfo.InvariantCulture));
+        }
+
+        await using (var bridge = new InProcessBridge(settings, WithFailingEncoder, faults))
+        {
+            await trial.Ledger.ArrivedAsync(Count / 2, Patience);
+            await Eventually.TrueAsync(async () => await trial.DepthAsync() == (0, 0), Patience, "queue and journal are empty");
+            await PushWrongAsync(trial, poison);
+            await Eventually.TrueAsync(async () => await trial.DepthAsync() == (0, 0), Patience, "the search is over");
+            await trial.PushAsync(Count / 2);
+            await trial.Ledger.ArrivedAsync(Count, Patience);
+        }
+
+        if (strike is not null)
+            await strike.WaitAsync(Patience);
+        await using var next = new InProcessBridge(settings, WithFailingEncoder);
+        return (await trial.EndAsync(Patience, next), faults.Met);
+    }
+
+    private static Task<PushedMessage> PushWrongAsync(DeliveryTrial trial, string id) => trial.PushAsync(
+        trial.SinkJid,
+        message => System.Text.Encoding.UTF8.GetBytes($"<message to='{message.Recipient}' id='{id}'><body>{message.Id}</body></message>"),
+        mustBeDeadLettered: true);
 
     /// <summary>A predecessor that takes and delivers nothing, and dies; whoever comes next need not wait for its lease.</summary>
     private static async Task LeaveAJournalAsync(DeliveryTrial trial, BridgeSettings settings)
@@ -232,13 +286,11 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
 
     private delegate Task<(LedgerReport Report, IReadOnlyDictionary<(string Actor, string Message), int> Met)> Life(ActorFaults faults, Task? strike);
 
-    private sealed class FailingEncoder(IStanzaEncoder encoder, int nth) : IStanzaEncoder
-    {
-        private int _left = nth;
+    private static Func<QueueEntry, bool> Nth(int nth) => _ => Interlocked.Decrement(ref nth) == 0;
 
+    private sealed class FailingEncoder(IStanzaEncoder encoder, Func<QueueEntry, bool> fails) : IStanzaEncoder
+    {
         public EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now) =>
-            Interlocked.Decrement(ref _left) == 0
-                ? throw new InvalidOperationException("as the test wants it")
-                : encoder.Encode(entry, output, now);
+            fails(entry) ? throw new InvalidOperationException("as the test wants it") : encoder.Encode(entry, output, now);
     }
 }

@@ -1,7 +1,7 @@
 namespace Bridge.TestKit;
 
 /// <summary>Lets time pass on a given clock: for simulated delays, never to wait for something to happen.</summary>
-internal static class ClockWait
+public static class ClockWait
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
 

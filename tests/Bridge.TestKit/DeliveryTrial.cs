@@ -146,7 +146,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <param name="xmppPort">Where the bridge finds the server; null: the server's own port.</param>
     /// <param name="redis">Where it finds Redis; null: the trial's own.</param>
     /// <param name="window">How many entries may be unconfirmed; few leave most of a flood in Redis.</param>
-    public BridgeSettings Settings(ConfirmGrade grade, int? xmppPort = null, string? redis = null, int window = 10_000)
+    /// <param name="shipped">Whether the lease is that of the shipped defaults, where its times are what is measured.</param>
+    public BridgeSettings Settings(
+        ConfirmGrade grade, int? xmppPort = null, string? redis = null, int window = 10_000, bool shipped = false)
     {
         var settings = InProcessBridge.Settings(
             redis ?? Redis.ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade, Kind);
@@ -154,7 +156,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
         {
             Xmpp = settings.Xmpp with { ServerDomain = _userDomain },
             Window = settings.Window with { UnconfirmedEntries = window },
-            Lease = settings.Lease with
+            Lease = shipped ? settings.Lease : settings.Lease with
             {
                 TimeToLive = TimeSpan.FromSeconds(3),
                 RenewEvery = TimeSpan.FromMilliseconds(500),
@@ -167,7 +169,8 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <param name="grade">The grade.</param>
     /// <param name="xmppPort">Where it finds the server; null: the server's own port.</param>
     /// <param name="window">How many entries may be unconfirmed.</param>
-    public BridgeProcess Program(ConfirmGrade grade, int? xmppPort = null, int window = 10_000) => new(new BridgeProcessOptions
+    /// <param name="shipped">Whether everything else is as shipped.</param>
+    public BridgeProcess Program(ConfirmGrade grade, int? xmppPort = null, int window = 10_000, bool shipped = false) => new(new BridgeProcessOptions
     {
         Environment = new Dictionary<string, string?>
         {
@@ -179,7 +182,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
             ["BRIDGE_SECRET"] = _secret,
             ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
         },
-        Configuration = $"""
+        Configuration = shipped ? null : $"""
             bridge.defaults.window.unconfirmed-entries = {window.ToString(CultureInfo.InvariantCulture)}
             bridge.defaults.queue.call-timeout = 1s
             bridge.defaults.lease.ttl = 3s

@@ -62,6 +62,7 @@ public sealed class Ledger(string prefix = "m")
     private int _forgottenDuplicates;
     private int _open;
     private int _arrived;
+    private long _arrivals;
 
     /// <summary>How many were pushed and have neither arrived nor been dead-lettered.</summary>
     public int Open
@@ -80,6 +81,16 @@ public sealed class Ledger(string prefix = "m")
         {
             lock (_gate)
                 return _nextOfLedger;
+        }
+    }
+
+    /// <summary>How many arrivals were recorded, repeats included.</summary>
+    public long Arrivals
+    {
+        get
+        {
+            lock (_gate)
+                return _arrivals;
         }
     }
 
@@ -168,6 +179,7 @@ public sealed class Ledger(string prefix = "m")
     {
         lock (_gate)
         {
+            _arrivals++;
             if (id is null || !_lines.TryGetValue(id, out var line))
             {
                 if (PlaceOf(id) < _forgotten)

@@ -19,9 +19,20 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
 
     internal static readonly TimeSpan ConflictPatience = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// The longest delay while nobody answers: one connect a second costs nobody anything, and a server that was away
+    /// for minutes has its messages a second after its return.
+    /// </summary>
+    internal static readonly TimeSpan LongestWhileAway = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
 
     private readonly Backoff _backoff = new(min, max, StableAfter);
+
+    // A series of its own: a long absence says nothing about how the server will behave once it is back.
+    private readonly Backoff _away = new(
+        min < LongestWhileAway ? min : LongestWhileAway, max < LongestWhileAway ? max : LongestWhileAway, TimeSpan.Zero);
+
     private int _triedInRound;
     private TimeSpan? _conflictSince;
 
@@ -41,6 +52,8 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
     {
         if (cause != ReconnectCause.Conflict)
             _conflictSince = null;
+        if (!IsAway(cause))
+            _away.Succeeded(TimeSpan.Zero);
         if (established is { } lived)
         {
             _triedInRound = 0;
@@ -63,7 +76,12 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
             case ReconnectCause.Refused:
                 return max;
             default:
-                return _backoff.Next(random);
+                return IsAway(cause) ? _away.Next(random) : _backoff.Next(random);
         }
     }
+
+    private static bool IsAway(ReconnectCause cause) => cause is ReconnectCause.ConnectFailed
+        or ReconnectCause.ConnectTimeout
+        or ReconnectCause.HeaderTimeout
+        or ReconnectCause.HandshakeTimeout;
 }

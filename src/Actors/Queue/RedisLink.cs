@@ -26,6 +26,7 @@ public sealed class RedisLink : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectDeadline;
     private readonly bool _onReplyThread;
+    private readonly int? _longestString;
     private Task<RedisConnection>? _current;
     private Task _closing = Task.CompletedTask;
     private long _connections;
@@ -40,10 +41,16 @@ public sealed class RedisLink : IAsyncDisposable
     /// Whether replies are read by a thread of the connection's own, on which what waits for them runs, and commands
     /// written on the thread that issues them. For few and small ones: what runs there holds up the replies behind it.
     /// </param>
+    /// <param name="longestString">
+    /// On a reply thread, longer strings in replies come as empty ones and never stand in memory; null: none does. The
+    /// client's own questions about the server have a few KiB.
+    /// </param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
-    public RedisLink(string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false)
+    public RedisLink(
+        string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false, int? longestString = null)
     {
         _onReplyThread = onReplyThread;
+        _longestString = longestString;
         CallTimeout = callTimeout;
         _time = time ?? TimeProvider.System;
         _options = Read(connectionString);
@@ -200,7 +207,7 @@ public sealed class RedisLink : IAsyncDisposable
         ReplyThread? replyThread = null;
         // A proxy that the connection string names comes first.
         if (_onReplyThread && options.Tunnel is null)
-            options.Tunnel = replyThread = new ReplyThread(TimeSpan.FromMilliseconds(options.ConnectTimeout));
+            options.Tunnel = replyThread = new ReplyThread(TimeSpan.FromMilliseconds(options.ConnectTimeout), _longestString);
         try
         {
             var connecting = ConnectionMultiplexer.ConnectAsync(options);

@@ -14,6 +14,9 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
     private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
 
+    // Above what the client asks about the server while it connects.
+    private const int ShortestLimitOfReplies = 64 * 1024;
+
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -44,7 +47,10 @@ public abstract class RedisQueue : IOutboundQueue
         Dead = dead;
         _time = time ?? TimeProvider.System;
         // A blocking command holds up everything behind it on its connection, so it has one of its own.
-        _waiting = new RedisLink(settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true);
+        // What ends a wait comes with it, however large: nothing above the limit is of use here.
+        _waiting = new RedisLink(
+            settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true,
+            Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies));
         _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
         _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs];

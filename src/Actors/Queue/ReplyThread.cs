@@ -28,7 +28,8 @@ namespace Bridge.Queue;
 /// A tunnel that brings its own transport is an experimental part of the client (SER009), whose version is pinned.
 /// </remarks>
 /// <param name="connectTimeout">The longest that connecting may take.</param>
-internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
+/// <param name="longestString">Longer strings in replies become empty ones, see <see cref="ReplySieve" />; null: none does.</param>
+internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = null) : Tunnel, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<SocketTransport> _open = [];
@@ -47,7 +48,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
     public override async ValueTask<DuplexTransport?> ConnectTransportAsync(
         EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
     {
-        var transport = new SocketTransport(endpoint, tls, connectTimeout);
+        var transport = new SocketTransport(endpoint, tls, connectTimeout, longestString);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -135,8 +136,11 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
         private TransportReceiver? _receiver;
         private bool _closed;
 
-        public SocketTransport(EndPoint endpoint, TlsOptions tls, TimeSpan timeout)
+        private readonly ReplySieve? _sieve;
+
+        public SocketTransport(EndPoint endpoint, TlsOptions tls, TimeSpan timeout, int? longestString)
         {
+            _sieve = longestString is { } longest ? new ReplySieve(longest) : null;
             _endpoint = endpoint;
             _tls = tls;
             _timeout = timeout;
@@ -259,10 +263,11 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
         {
             var arrived = s_arrived = new Queue<IArrival>();
             var buffer = new byte[ReadBufferBytes];
+            var passed = new ReplySieve.Receiver(receiver.OnReceived);
             Exception? failure = null;
             try
             {
-                while (stream.Read(buffer) is > 0 and var read && receiver.OnReceived(buffer.AsSpan(0, read)))
+                while (stream.Read(buffer) is > 0 and var read && Receive(buffer.AsSpan(0, read)))
                 {
                     receiver.OnBatchEnd();
                     while (arrived.TryDequeue(out var arrival))
@@ -278,6 +283,8 @@ internal sealed class ReplyThread(TimeSpan connectTimeout) : Tunnel, IDisposable
             receiver.OnClosed(failure);
             while (arrived.TryDequeue(out var arrival))
                 arrival.Complete();
+
+            bool Receive(ReadOnlySpan<byte> bytes) => _sieve?.Pass(bytes, passed) ?? receiver.OnReceived(bytes);
         }
     }
 }

@@ -45,14 +45,40 @@ public sealed class ReconnectPolicyTests
 
         Assert.Equal(
             [200.0, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000],
-            Enumerable.Range(0, 8).Select(_ => Next(policy, ReconnectCause.ConnectFailed).TotalMilliseconds));
+            Enumerable.Range(0, 8).Select(_ => Next(policy, ReconnectCause.StreamError).TotalMilliseconds));
+    }
+
+    [Theory]
+    [InlineData(ReconnectCause.ConnectFailed)]
+    [InlineData(ReconnectCause.ConnectTimeout)]
+    [InlineData(ReconnectCause.HeaderTimeout)]
+    [InlineData(ReconnectCause.HandshakeTimeout)]
+    public void While_nobody_answers_the_delay_never_exceeds_a_second(ReconnectCause cause)
+    {
+        var policy = new ReconnectPolicy(Min, Max, 1);
+
+        Assert.Equal(
+            [200.0, 400, 800, 1_000, 1_000],
+            Enumerable.Range(0, 5).Select(_ => Next(policy, cause).TotalMilliseconds));
+    }
+
+    [Fact]
+    public void A_long_absence_leaves_the_backoff_as_it_was_and_starts_over_when_the_server_was_there()
+    {
+        var policy = new ReconnectPolicy(Min, Max, 1);
+        for (var attempt = 0; attempt < 20; attempt++)
+            Next(policy, ReconnectCause.ConnectFailed);
+
+        Assert.Equal(200, Next(policy, ReconnectCause.StreamEnded).TotalMilliseconds);
+        Assert.Equal(200, Next(policy, ReconnectCause.ConnectFailed).TotalMilliseconds);
+        Assert.Equal(400, Next(policy, ReconnectCause.StreamEnded).TotalMilliseconds);
     }
 
     [Fact]
     public void A_bisection_leaves_the_backoff_as_it_was()
     {
         var policy = new ReconnectPolicy(Min, Max, 1);
-        Next(policy, ReconnectCause.ConnectFailed);
+        Next(policy, ReconnectCause.StreamError);
         for (var stream = 0; stream < 20; stream++)
             Assert.Equal(ReconnectPolicy.BisectionDelay, policy.Next(ReconnectCause.StanzaFault, Briefly, true, TimeSpan.Zero, Whole));
 
@@ -66,8 +92,8 @@ public sealed class ReconnectPolicyTests
     {
         _ = name;
         var policy = new ReconnectPolicy(Min, Max, 1);
-        Next(policy, ReconnectCause.ConnectFailed);
-        Next(policy, ReconnectCause.ConnectFailed);
+        Next(policy, ReconnectCause.StreamError);
+        Next(policy, ReconnectCause.StreamError);
 
         var delay = policy.Next(ReconnectCause.SocketFailed, TimeSpan.FromSeconds(lived), false, TimeSpan.Zero, Whole);
         Assert.Equal(milliseconds, delay.TotalMilliseconds);

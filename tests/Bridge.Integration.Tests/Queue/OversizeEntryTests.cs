@@ -76,6 +76,34 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
         Assert.InRange(worst.TotalMilliseconds, 0, limit);
     }
 
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_wait_that_a_huge_entry_ends_does_not_bring_it_into_the_process(QueueKind kind)
+    {
+        const int huge = 16 << 20;
+        await using var redis = await RedisServer.StartAsync();
+        await using var queue = await QueueUnderTest.StartAsync(
+            kind, redis, settings => settings with { WaitTime = TimeSpan.FromSeconds(20), CallTimeout = TimeSpan.FromSeconds(20) });
+        var waiting = queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
+        await queue.WaitingAsync(1);
+
+        // Made by Redis: it does not stand in the app's memory either.
+        var push = kind == QueueKind.List ? "redis.call('RPUSH', KEYS[1], " : "redis.call('XADD', KEYS[1], '*', 'payload', ";
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        await queue.App.ScriptEvaluateAsync($"{push}string.rep('x', ARGV[1]))", [queue.Keys.Queue], [huge]);
+        await queue.PushAsync(1);
+        List<QueueEntry> entries = [.. (await waiting.WaitAsync(TimeSpan.FromSeconds(60))).Entries];
+        while (!entries.Exists(entry => entry.Kind == EntryKind.Payload))
+            entries.AddRange((await queue.TakeAsync()).Entries);
+        var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+
+        output.WriteLine($"{kind}: {allocated / 1024} KiB allocated");
+        Assert.InRange(allocated, 0, huge / 4);
+        Assert.Equal(QueueUnderTest.Numbered(0), entries.Single(entry => entry.Kind == EntryKind.Payload).Payload.ToArray());
+        Assert.Equal(huge, Assert.Single(await queue.Dead.ListAsync(2)).Size);
+    }
+
     [Fact]
     public async Task A_settlement_of_a_whole_stream_blocks_Redis_for_moments_only()
     {

@@ -347,7 +347,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
     {
         await using var queue = await QueueUnderTest.StartAsync(kind, Redis, settings => settings with { WaitTime = TimeSpan.FromSeconds(20) });
         var waiting = queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty);
-        await BlockedClientsAsync(queue, 1);
+        await queue.WaitingAsync(1);
 
         await queue.PushAsync(1);
 
@@ -555,16 +555,6 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
 
     protected static string Facts(QueueEntry entry) =>
         $"{entry.Position} {entry.Kind} {GeneratedId(entry)} {entry.PushedAt:O} {Convert.ToHexString(entry.Payload.Span)}";
-
-    /// <summary>Asks Redis until so many clients of the queue's wait are blocked: there is no signal for it.</summary>
-    private protected static async Task BlockedClientsAsync(QueueUnderTest queue, int count)
-    {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        var wanted = queue.Kind == QueueKind.List ? "cmd=blmove" : "cmd=xread";
-        while (((string)(await queue.ServerAsync("CLIENT", "LIST"))!).Split('\n').Count(line => line.Contains(wanted, StringComparison.Ordinal)) < count)
-            await tick.WaitForNextTickAsync(deadline.Token);
-    }
 }
 
 public sealed class ListQueueTests(RedisFixture fixture) : QueueSuite(QueueKind.List, fixture)

@@ -148,6 +148,16 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     public Task<SettleResult> SettleAsync(EntryPosition upTo, params RejectedEntry[] rejected) =>
         Queue.SettleAsync(Session, new Settlement(upTo, rejected, null));
 
+    /// <summary>Returns once so many wait in Redis for work.</summary>
+    public async Task WaitingAsync(int count)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        var wanted = Kind == QueueKind.List ? "cmd=blmove" : "cmd=xread";
+        while (((string)(await ServerAsync("CLIENT", "LIST"))!).Split('\n').Count(line => line.Contains(wanted, StringComparison.Ordinal)) < count)
+            await tick.WaitForNextTickAsync(deadline.Token);
+    }
+
     /// <summary>Pushes as the app does: RPUSH, or XADD with the field <c>payload</c>.</summary>
     public async Task PushAsync(params IReadOnlyList<byte[]> payloads)
     {
