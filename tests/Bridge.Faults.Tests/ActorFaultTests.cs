@@ -244,9 +244,9 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         static BridgeParts WithFailingEncoder(BridgeParts parts) =>
             parts with { Encoder = new FailingEncoder(parts.Encoder, entry => entry.Payload.Span.IndexOf("id='killer"u8) >= 0) };
 
-        for (var i = 0; i < Count / 2; i += 10)
+        for (var i = 0; i < Count / 2; i += 2)
         {
-            await trial.PushAsync(10);
+            await trial.PushAsync(2);
             await PushWrongAsync(trial, "killer" + i.ToString(CultureInfo.InvariantCulture));
         }
 

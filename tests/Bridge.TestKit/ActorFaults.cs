@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
@@ -145,14 +146,15 @@ public sealed class ActorFaults : IDisposable
         /// <inheritdoc/>
         public void CleanUp(IActorRef owner, IMessageQueue deadletters) => _messages.CleanUp(owner, deadletters);
 
-        // What a timer sends is wrapped, twice; its key is the message's name, as everywhere in Bridge.
+        // What a timer sends is wrapped, twice; its key is the message's name, as everywhere in Bridge, or begins with it.
         private static string NameOf(object message)
         {
             if (message.GetType().GetProperty("Message")?.GetValue(message) is { } scheduled && message.GetType().Name.StartsWith("Scheduled", StringComparison.Ordinal))
                 message = scheduled;
-            return message.GetType() is { Name: "TimerMsg" } timer
-                ? timer.GetProperty("Key")?.GetValue(message)?.ToString() ?? timer.Name
-                : message.GetType().Name;
+            if (message.GetType() is not { Name: "TimerMsg" } timer)
+                return message.GetType().Name;
+            var key = timer.GetProperty("Key")?.GetValue(message);
+            return (key is ITuple several ? several[0] : key)?.ToString() ?? timer.Name;
         }
     }
 }

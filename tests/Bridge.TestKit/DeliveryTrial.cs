@@ -43,7 +43,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     }
 
     private const string Group = "bridge";
-    private const string AppOptions = ",abortConnect=false,connectTimeout=1000,asyncTimeout=20000";
+    private const string AppOptions = ",allowAdmin=true,abortConnect=false,connectTimeout=1000,asyncTimeout=20000";
 
     /// <summary>The queue that the app pushes to.</summary>
     public const string Queue = "xmpp:outbound";
@@ -212,6 +212,16 @@ public sealed class DeliveryTrial : IAsyncDisposable
             await AppendAsync(some);
     }
 
+    /// <summary>Enters the next messages, short and of one kind, to both recipients in turn, and pushes them.</summary>
+    public async Task PushPlainAsync(int count)
+    {
+        for (var left = count; left > 0; left -= 1_000)
+        {
+            await AppendAsync([.. Enumerable.Range(0, Math.Min(left, 1_000)).Select(i =>
+                (RedisValue)Ledger.Push(i % 2 == 0 ? SinkJid : UserJid, Queue).ToStanza("a body of about a hundred bytes, as many messages have one, and no more than that"))]);
+        }
+    }
+
     /// <summary>Enters one payload of the test's own and pushes it.</summary>
     /// <param name="recipient">Its <c>to</c>, as far as the ledger is concerned.</param>
     /// <param name="payload">The bytes, made from its line in the ledger.</param>
@@ -264,9 +274,10 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// </summary>
     /// <param name="timeout">For all of it.</param>
     /// <param name="bridge">Whose state the message of a timeout tells; may be null.</param>
+    /// <param name="bounces">Whether a bounce that the outcome stream tells is an ending: the server died, and with it sessions.</param>
     /// <exception cref="TimeoutException">It did not end; the message holds the report.</exception>
     /// <exception cref="InvalidOperationException">Something arrived with other contents than were pushed.</exception>
-    public async Task<LedgerReport> EndAsync(TimeSpan timeout, InProcessBridge? bridge = null)
+    public async Task<LedgerReport> EndAsync(TimeSpan timeout, InProcessBridge? bridge = null, bool bounces = false)
     {
         var started = Stopwatch.GetTimestamp();
         long queued = -1, journal = -1;
@@ -290,7 +301,8 @@ public sealed class DeliveryTrial : IAsyncDisposable
         }
 
         var rest = timeout - Stopwatch.GetElapsedTime(started);
-        await Ledger.SettledAsync(rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2));
+        rest = rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2);
+        await (bounces ? ArrivedOrBouncedAsync(rest) : Ledger.SettledAsync(rest));
         CompareContents();
         return Ledger.Check();
     }
@@ -305,6 +317,25 @@ public sealed class DeliveryTrial : IAsyncDisposable
         if (_pace is not null)
             await _pace.DisposeAsync();
         await Redis.DisposeAsync();
+    }
+
+    private Task ArrivedOrBouncedAsync(TimeSpan timeout)
+    {
+        var entered = 0;
+        return Eventually.TrueAsync(
+            async () =>
+            {
+                var outcomes = await App.StreamRangeAsync(_keys.Outcomes);
+                foreach (var outcome in outcomes.Skip(entered))
+                    Ledger.Bounced(outcome["id"]);
+                entered = outcomes.Length;
+                return Ledger.Open == 0;
+            },
+            timeout,
+            "everything has arrived or bounced",
+            () => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{entered} bounces; recipients' streams that ended: {string.Join(", ", _peers.Where(peer => peer.Ended.IsCompletedSuccessfully).Select(peer => peer.Ended.Result))}\n{Ledger.Check()}"));
     }
 
     private async Task AppendAsync(RedisValue[] payloads)

@@ -318,6 +318,7 @@ public sealed class Ledger(string prefix = "m")
                 ReorderedOfRecipient = [.. _observers.SelectMany(o => o.Value.OfRecipient.Select(late => $"{late} at {o.Key}"))],
                 ReorderedOfQueue = [.. _observers.SelectMany(o => o.Value.OfQueue.Select(late => $"{late} at {o.Key}"))],
                 Unexpected = [.. _unexpected],
+                Bounced = [.. lines.Where(line => line is { Bounced: true, Arrivals: 0 }).Select(Id)],
                 DeadLettered = [.. lines.Where(line => line.DeadLetters > 0).Select(Id)],
                 WronglyDeadLettered = [.. _wronglyDeadLettered, .. lines.Where(line => line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0)).Select(Id)],
                 WronglyArrived = [.. _wronglyArrived, .. lines.Where(line => line is { MustBeDeadLettered: true, Arrivals: > 0 }).Select(Id)],
@@ -417,6 +418,9 @@ public sealed record LedgerReport
 
     /// <summary>Ids that nobody pushed, and where they were seen.</summary>
     public required IReadOnlyList<string> Unexpected { get; init; }
+
+    /// <summary>Sent back by the server, and never arrived.</summary>
+    public required IReadOnlyList<string> Bounced { get; init; }
 
     /// <summary>All that were dead-lettered.</summary>
     public required IReadOnlyList<string> DeadLettered { get; init; }

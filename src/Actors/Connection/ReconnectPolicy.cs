@@ -52,7 +52,8 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
     {
         if (cause != ReconnectCause.Conflict)
             _conflictSince = null;
-        if (!IsAway(cause))
+        var away = IsAway(cause, established);
+        if (!away)
             _away.Succeeded(TimeSpan.Zero);
         if (established is { } lived)
         {
@@ -76,12 +77,16 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
             case ReconnectCause.Refused:
                 return max;
             default:
-                return IsAway(cause) ? _away.Next(random) : _backoff.Next(random);
+                return away ? _away.Next(random) : _backoff.Next(random);
         }
     }
 
-    private static bool IsAway(ReconnectCause cause) => cause is ReconnectCause.ConnectFailed
-        or ReconnectCause.ConnectTimeout
-        or ReconnectCause.HeaderTimeout
-        or ReconnectCause.HandshakeTimeout;
+    // A load balancer without a server behind it accepts, and hangs up before a stream stands.
+    private static bool IsAway(ReconnectCause cause, TimeSpan? established) => established is null
+        && cause is ReconnectCause.ConnectFailed
+            or ReconnectCause.ConnectTimeout
+            or ReconnectCause.HeaderTimeout
+            or ReconnectCause.HandshakeTimeout
+            or ReconnectCause.SocketFailed
+            or ReconnectCause.StreamEnded;
 }

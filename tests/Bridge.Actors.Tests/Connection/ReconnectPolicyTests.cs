@@ -53,6 +53,8 @@ public sealed class ReconnectPolicyTests
     [InlineData(ReconnectCause.ConnectTimeout)]
     [InlineData(ReconnectCause.HeaderTimeout)]
     [InlineData(ReconnectCause.HandshakeTimeout)]
+    [InlineData(ReconnectCause.SocketFailed)]
+    [InlineData(ReconnectCause.StreamEnded)]
     public void While_nobody_answers_the_delay_never_exceeds_a_second(ReconnectCause cause)
     {
         var policy = new ReconnectPolicy(Min, Max, 1);
@@ -69,9 +71,9 @@ public sealed class ReconnectPolicyTests
         for (var attempt = 0; attempt < 20; attempt++)
             Next(policy, ReconnectCause.ConnectFailed);
 
-        Assert.Equal(200, Next(policy, ReconnectCause.StreamEnded).TotalMilliseconds);
+        Assert.Equal(200, policy.Next(ReconnectCause.StreamEnded, Briefly, false, TimeSpan.Zero, Whole).TotalMilliseconds);
         Assert.Equal(200, Next(policy, ReconnectCause.ConnectFailed).TotalMilliseconds);
-        Assert.Equal(400, Next(policy, ReconnectCause.StreamEnded).TotalMilliseconds);
+        Assert.Equal(400, policy.Next(ReconnectCause.StreamEnded, Briefly, false, TimeSpan.Zero, Whole).TotalMilliseconds);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Bridge.TestKit;
 
 namespace Bridge.Faults.Tests.Measured;
@@ -21,13 +22,13 @@ internal sealed class ArrivalMeter : IAsyncDisposable
         _looking = LookAsync();
     }
 
-    /// <summary>Messages a second in the half second before.</summary>
+    /// <summary>Messages a second in the second before.</summary>
     public double RateBefore(long at)
     {
         lock (_gate)
         {
             var last = _samples.FindLast(sample => sample.At <= at);
-            var first = _samples.Find(sample => Stopwatch.GetElapsedTime(sample.At, at) <= 2 * Span);
+            var first = _samples.Find(sample => Stopwatch.GetElapsedTime(sample.At, at) <= 4 * Span);
             return (last.Arrivals - first.Arrivals) / Stopwatch.GetElapsedTime(first.At, last.At).TotalSeconds;
         }
     }
@@ -58,6 +59,26 @@ internal sealed class ArrivalMeter : IAsyncDisposable
             }
 
             return null;
+        }
+    }
+
+    /// <summary>The rates of the quarters of a second behind a moment, for people.</summary>
+    public string RatesBehind(long at)
+    {
+        lock (_gate)
+        {
+            List<string> rates = [];
+            var first = _samples.FindLast(sample => sample.At <= at);
+            foreach (var sample in _samples.Where(sample => Stopwatch.GetElapsedTime(first.At, sample.At) >= Span))
+            {
+                if (Stopwatch.GetElapsedTime(first.At, sample.At) < Span)
+                    continue;
+                rates.Add(string.Create(
+                    CultureInfo.InvariantCulture, $"{(sample.Arrivals - first.Arrivals) / Stopwatch.GetElapsedTime(first.At, sample.At).TotalSeconds:F0}"));
+                first = sample;
+            }
+
+            return string.Join(' ', rates.Take(60));
         }
     }
 

@@ -31,6 +31,9 @@ internal sealed record MeasuredFault(
     /// <summary>Whether another program owns the queue, and the bridge that is looked at stands by.</summary>
     public bool StrikesOwner { get; init; }
 
+    /// <summary>Whether sessions die with the server, so that what is for them may bounce.</summary>
+    public bool KillsServer { get; init; }
+
     /// <summary>Waits so long after the server's return, for its users to be there again.</summary>
     public TimeSpan ResumeDelay { get; init; }
 
@@ -60,8 +63,8 @@ internal sealed record MeasuredFault(
                 stage.XmppProxy.Up();
             })
         { StrikesLinks = true },
-        new("server: kill -9, back after 5 s", MayRepeat.Held, stage => stage.Server.KillAsync(), RestartServerAsync) { ResumeDelay = TimeSpan.FromSeconds(1) },
-        new("server: SIGTERM, back after 5 s", MayRepeat.Held, stage => stage.Server.StopAsync(), RestartServerAsync) { ResumeDelay = TimeSpan.FromSeconds(1) },
+        new("server: kill -9, back after 5 s", MayRepeat.Held, stage => stage.Server.KillAsync(), RestartServerAsync) { KillsServer = true, ResumeDelay = TimeSpan.FromSeconds(1) },
+        new("server: SIGTERM, back after 5 s", MayRepeat.Held, stage => stage.Server.StopAsync(), RestartServerAsync) { KillsServer = true, ResumeDelay = TimeSpan.FromSeconds(1) },
         new(
             "server: frozen for 12 s",
             MayRepeat.Held,

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Bridge.Faults.Tests.Measured;
 
 /// <summary>
-/// Each fault at full flood, on a real server with live recipients and with the shipped defaults: how long until Bridge
+/// Each fault in the middle of a flood, on a real server with live recipients and with the shipped defaults: how long until Bridge
 /// notices, until it delivers again and until it is as fast as before. Prints the table of <c>docs/reliability.md</c>.
 /// </summary>
 /// <remarks><c>BRIDGE_FAULT_RUNS</c> is the number of runs of each fault, 5 without it; <c>BRIDGE_FAULT</c> a part of the names of those to run.</remarks>
@@ -18,6 +18,8 @@ public sealed class MeasuredFaultsTests(ITestOutputHelper output)
 
     private static readonly string Only = Environment.GetEnvironmentVariable("BRIDGE_FAULT") ?? "";
 
+    private static readonly TimeSpan Age = TimeSpan.FromSeconds(4);
+
     [Theory]
     [InlineData("prosody")]
     [InlineData("ejabberd")]
@@ -26,20 +28,26 @@ public sealed class MeasuredFaultsTests(ITestOutputHelper output)
         // As in ServerRestartTests: what a dying server stored would overtake at the next login.
         await using var servers = new RealServers(_ => new XmppServerOptions { StoresOffline = false, KicksOldComponent = name == "prosody" });
         List<string> late = [];
-        output.WriteLine("| fault | server | runs | lost | reordered | repeated, most | noticed, s | first message, s | full rate, s |");
-        output.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|");
+        output.WriteLine("| fault | server | runs | lost | reordered | repeated, most | bounced, most | noticed, s | first message, s | full rate, s |");
+        output.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach (var fault in MeasuredFault.All.Where(fault => fault.Name.Contains(Only, StringComparison.OrdinalIgnoreCase)))
         {
             List<MeasuredRun> runs = [];
             for (var run = 0; run < Runs; run++)
-                runs.Add(await MeasuredRun.OfAsync(await servers.GetAsync(name), fault, MeasuredRun.Place(run)));
+            {
+                var server = await servers.GetAsync(name);
+                // Of a server that has just started nothing shows that it lived on: everything held would be repeated.
+                if (run == 0 || fault.KillsServer)
+                    await TimeProvider.System.PassAsync(Age, CancellationToken.None);
+                runs.Add(await MeasuredRun.OfAsync(server, fault, MeasuredRun.Place(run)));
+            }
 
             output.WriteLine(MeasuredRun.Row(fault.Name, name, runs));
             var (noticed, full) = (runs.Max(run => run.Noticed), runs.Max(run => run.FullRate));
             if (noticed > fault.NoticedWithin)
                 late.Add($"{fault} was noticed after {noticed.TotalSeconds:F1} s, {fault.NoticedWithin.TotalSeconds} s are allowed");
             if (full > fault.FullRateWithin)
-                late.Add($"{fault}: at full rate after {full.TotalSeconds:F1} s, {fault.FullRateWithin.TotalSeconds} s are allowed");
+                late.Add($"{fault}: at full rate after {full.TotalSeconds:F1} s, {fault.FullRateWithin.TotalSeconds} s are allowed; messages a second: {runs.MaxBy(run => run.FullRate)!.Rates}");
         }
 
         Assert.Empty(late);

@@ -9,11 +9,12 @@ namespace Bridge.Faults.Tests.Measured;
 /// <param name="Noticed">From the strike until Bridge showed it.</param>
 /// <param name="Resumed">Until the first message arrived: from the peer's return, or from the strike where an owner fell.</param>
 /// <param name="FullRate">Until as much arrived as before, likewise.</param>
-internal sealed record MeasuredRun(LedgerReport Report, TimeSpan Noticed, TimeSpan Resumed, TimeSpan FullRate)
+/// <param name="Rates">Messages a second behind it, quarter by quarter of a second.</param>
+internal sealed record MeasuredRun(LedgerReport Report, TimeSpan Noticed, TimeSpan Resumed, TimeSpan FullRate, string Rates)
 {
-    private const int Count = 120_000;
+    private const int Count = 100_000;
 
-    // The rate before is that of half a second, which scatters.
+    // The rate before is that of a second, which scatters.
     private const double AsBefore = 0.8;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -24,7 +25,6 @@ internal sealed record MeasuredRun(LedgerReport Report, TimeSpan Noticed, TimeSp
     public static async Task<MeasuredRun> OfAsync(IXmppServer server, MeasuredFault fault, int strikeAt)
     {
         await using var stage = await FaultStage.StartAsync(server, fault, Count);
-        await using var meter = new ArrivalMeter(stage.Trial.Ledger);
         await stage.Trial.Ledger.ArrivedAsync(strikeAt, Patience);
         var untouched = fault.Repeats switch
         {
@@ -39,27 +39,31 @@ internal sealed record MeasuredRun(LedgerReport Report, TimeSpan Noticed, TimeSp
         var healing = HealedAsync(stage, fault);
         var (noticed, healed) = (await noticing, await healing);
         var began = fault.StrikesOwner ? struck : healed;
-        var report = await stage.Trial.EndAsync(Patience, stage.Bridge);
+        var report = await stage.Trial.EndAsync(Patience, stage.Bridge, bounces: fault.KillsServer);
 
         Assert.True(report.IsKept, $"{fault}: {report}");
-        Assert.Equal(Count, report.Arrived);
+        Assert.Equal(Count, report.Arrived + report.Bounced.Count);
         Assert.Empty(stage.Trial.RepeatedUpTo(untouched));
         var from = Math.Max(noticed, healed);
-        var resumed = meter.FirstBehind(from) ?? throw new InvalidOperationException($"{fault}: nothing arrived behind it, the flood was too short.");
-        var full = meter.ReachedBehind(from, AsBefore * meter.RateBefore(struck))
-            ?? throw new InvalidOperationException($"{fault}: the rate of before, {meter.RateBefore(struck):F0}/s, was not reached again.");
+        var resumed = stage.Meter.FirstBehind(from) ?? throw new InvalidOperationException($"{fault}: nothing arrived behind it, the flood was too short.");
+        var full = stage.Meter.ReachedBehind(from, AsBefore * stage.Meter.RateBefore(struck))
+            ?? throw new InvalidOperationException($"{fault}: the rate of before, {stage.Meter.RateBefore(struck):F0}/s, was not reached again.");
         return new MeasuredRun(
-            report, Stopwatch.GetElapsedTime(struck, noticed), Stopwatch.GetElapsedTime(began, resumed), Stopwatch.GetElapsedTime(began, full));
+            report,
+            Stopwatch.GetElapsedTime(struck, noticed),
+            Stopwatch.GetElapsedTime(began, resumed),
+            Stopwatch.GetElapsedTime(began, full),
+            string.Create(CultureInfo.InvariantCulture, $"{stage.Meter.RateBefore(struck):F0} before, then {stage.Meter.RatesBehind(from)}"));
     }
 
-    /// <summary>Where in the flood a run strikes: from a tenth of it on, never twice at the same place.</summary>
-    public static int Place(int run) => (Count / 10) + (run * 1_709 % (Count / 5));
+    /// <summary>Where in the flood a run strikes: from a quarter of it on, when the first have left the journal, never twice at the same place.</summary>
+    public static int Place(int run) => (Count / 4) + (run * 1_709 % (Count / 5));
 
     /// <summary>The runs of one fault as a row of the table.</summary>
     public static string Row(string fault, string server, IReadOnlyList<MeasuredRun> runs) => string.Create(
         CultureInfo.InvariantCulture,
         $"| {fault} | {server} | {runs.Count} | {runs.Sum(run => run.Report.Lost.Count)} | {runs.Sum(run => run.Reordered)} "
-        + $"| {runs.Max(run => run.Report.Duplicated.Count)} | {Spread(runs.Select(run => run.Noticed))} | {Spread(runs.Select(run => run.Resumed))} | {Spread(runs.Select(run => run.FullRate))} |");
+        + $"| {runs.Max(run => run.Report.Duplicated.Count)} | {runs.Max(run => run.Report.Bounced.Count)} | {Spread(runs.Select(run => run.Noticed))} | {Spread(runs.Select(run => run.Resumed))} | {Spread(runs.Select(run => run.FullRate))} |");
 
     private static string Spread(IEnumerable<TimeSpan> times)
     {

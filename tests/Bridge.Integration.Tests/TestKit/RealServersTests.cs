@@ -179,6 +179,35 @@ public sealed class RealServersTests(ITestOutputHelper output)
         Assert.False(second.Ended.IsCompleted);
     }
 
+    // Why a takeover from a frozen owner may repeat what was held: the answer that would have shown that the server
+    // lived on goes to the owner's connection, which nobody reads.
+    [Fact]
+    public async Task Ejabberd_gives_answers_to_any_connection_of_the_component()
+    {
+        const int count = 40;
+        await using var server = Create("ejabberd", new XmppServerOptions());
+        await server.StartAsync();
+        await using var old = await XmppComponentPeer.ConnectAsync(server, server.Components[0]);
+        await using var next = await XmppComponentPeer.ConnectAsync(server, server.Components[0]);
+        var answers = 0;
+        var all = new TaskCompletionSource();
+        foreach (var peer in new[] { old, next })
+        {
+            peer.Received.Observe(_ =>
+            {
+                if (Interlocked.Increment(ref answers) == count)
+                    all.TrySetResult();
+            });
+        }
+
+        for (var i = 0; i < count; i++)
+            await next.SendAsync($"<iq type='get' from='{next.Domain}' to='{server.Domain}' id='last-{i}'><query xmlns='jabber:iq:last'/></iq>");
+        await all.Task.WaitAsync(Patience);
+
+        output.WriteLine($"{old.Received.Count} of {count} answers went to the other connection");
+        Assert.NotEqual(0, old.Received.Count);
+    }
+
     [Fact]
     public async Task Ejabberd_takes_a_component_over_tls()
     {
