@@ -10,7 +10,7 @@ namespace Bridge.Faults.Tests.Measured;
 /// </summary>
 /// <remarks><c>BRIDGE_FAULT_RUNS</c> is the number of runs of each fault, 5 without it; <c>BRIDGE_FAULT</c> a part of the names of those to run.</remarks>
 [Trait("Duration", "long")]
-[Collection(nameof(WholeProcess))]
+[Collection(WholeProcess.Name)]
 public sealed class MeasuredFaultsTests(ITestOutputHelper output)
 {
     private static readonly int Runs =
