@@ -31,6 +31,9 @@ internal sealed record MeasuredFault(
     /// <summary>Whether another program owns the queue, and the bridge that is looked at stands by.</summary>
     public bool StrikesOwner { get; init; }
 
+    /// <summary>Whether what is called again at once may be all that comes of it: then nothing is shown.</summary>
+    public bool MayPassUnnoticed { get; init; }
+
     /// <summary>Whether sessions die with the server, so that what is for them may bounce.</summary>
     public bool KillsServer { get; init; }
 
@@ -101,7 +104,7 @@ internal sealed record MeasuredFault(
                 await PassAsync(TimeSpan.FromSeconds(12));
                 await stage.Trial.App.ExecuteAsync("REPLICAOF", "NO", "ONE");
             }),
-        new("link to Redis: reset", MayRepeat.Nothing, Do(stage => stage.RedisProxy.ResetPeer()), Do(_ => { })) { StrikesLinks = true },
+        new("link to Redis: reset", MayRepeat.Nothing, Do(stage => stage.RedisProxy.ResetPeer()), Do(_ => { })) { StrikesLinks = true, MayPassUnnoticed = true },
         new(
             "link to Redis: black hole for 12 s",
             MayRepeat.Unconfirmed,
@@ -145,6 +148,8 @@ internal sealed record MeasuredFault(
     public bool IsNoticed(FaultStage stage)
     {
         var snapshot = stage.Bridge.Snapshot;
+        if (MayPassUnnoticed)
+            return true;
         return StrikesOwner
             ? snapshot.Role == BridgeRole.Owner
             // A broken stream may stand again before anybody looks.
