@@ -169,7 +169,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <param name="grade">The grade.</param>
     /// <param name="xmppPort">Where it finds the server; null: the server's own port.</param>
     /// <param name="window">How many entries may be unconfirmed.</param>
-    /// <param name="shipped">Whether everything else is as shipped.</param>
+    /// <param name="shipped">Whether everything is as shipped, the window too.</param>
     public BridgeProcess Program(ConfirmGrade grade, int? xmppPort = null, int window = 10_000, bool shipped = false) => new(new BridgeProcessOptions
     {
         Environment = new Dictionary<string, string?>

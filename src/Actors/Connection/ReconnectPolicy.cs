@@ -30,8 +30,7 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
     private readonly Backoff _backoff = new(min, max, StableAfter);
 
     // A series of its own: a long absence says nothing about how the server will behave once it is back.
-    private readonly Backoff _away = new(
-        min < LongestWhileAway ? min : LongestWhileAway, max < LongestWhileAway ? max : LongestWhileAway, TimeSpan.Zero);
+    private readonly Backoff _away = new(min, max < LongestWhileAway ? max : LongestWhileAway, TimeSpan.Zero);
 
     private int _triedInRound;
     private TimeSpan? _conflictSince;

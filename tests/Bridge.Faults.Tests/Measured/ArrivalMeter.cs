@@ -69,12 +69,12 @@ internal sealed class ArrivalMeter : IAsyncDisposable
         {
             List<string> rates = [];
             var first = _samples.FindLast(sample => sample.At <= at);
-            foreach (var sample in _samples.Where(sample => Stopwatch.GetElapsedTime(first.At, sample.At) >= Span))
+            foreach (var sample in _samples)
             {
-                if (Stopwatch.GetElapsedTime(first.At, sample.At) < Span)
+                var span = Stopwatch.GetElapsedTime(first.At, sample.At);
+                if (span < Span)
                     continue;
-                rates.Add(string.Create(
-                    CultureInfo.InvariantCulture, $"{(sample.Arrivals - first.Arrivals) / Stopwatch.GetElapsedTime(first.At, sample.At).TotalSeconds:F0}"));
+                rates.Add(string.Create(CultureInfo.InvariantCulture, $"{(sample.Arrivals - first.Arrivals) / span.TotalSeconds:F0}"));
                 first = sample;
             }
 
