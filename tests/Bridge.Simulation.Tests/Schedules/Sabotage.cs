@@ -21,6 +21,9 @@ internal enum Sabotage
     /// <summary>The encoder writes the neighbour's stanza.</summary>
     EncoderSwapsNeighbours,
 
+    /// <summary>Socket writes do not look at the lease's deadline.</summary>
+    LeaseDeadlineIsIgnored,
+
     /// <summary>A server that was restarted says that it had lived on.</summary>
     ServerHidesItsRestart,
 }

@@ -199,7 +199,7 @@ internal sealed class ModelLink : IComponentLink
         _pumpPlanned = false;
         if (_clientIsGone)
             return;
-        if (!_deadline.MayWriteNow())
+        if (!_deadline.MayWriteNow() && _server.Sabotage != Sabotage.LeaseDeadlineIsIgnored)
         {
             Hangup();
             _sink!.Ended(SocketEnd.LeaseExpired, null);
