@@ -44,7 +44,7 @@ public sealed class SimulationTests
     {
         var seed = TestSeed.Of(Seed);
         var (one, other) = (new Simulator(), new Simulator());
-        for (var number = 0; number < 50; number++)
+        for (var number = 0; number < 300; number++)
         {
             var plan = Plan.Of(unchecked(seed + number));
             var history = one.Run(plan, recording: true).History;

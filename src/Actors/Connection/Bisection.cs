@@ -39,7 +39,6 @@ internal sealed class Bisection
     internal const int SilentEndsToBegin = 3;
 
     private readonly IReadOnlyList<EntryPosition> _suspects;
-    private readonly EntryPosition _before;
     private readonly TimeSpan _startedAt;
     private int _low;
     private int _high;
@@ -50,14 +49,12 @@ internal sealed class Bisection
 
     /// <summary>Begins with what was under way when the stream ended; at least one entry.</summary>
     /// <param name="suspects">Positions in order.</param>
-    /// <param name="confirmedUpTo">What was confirmed before them.</param>
     /// <param name="streamLived">How long the stream lived that ended.</param>
     /// <param name="now">Monotonic time.</param>
-    public Bisection(IReadOnlyList<EntryPosition> suspects, EntryPosition confirmedUpTo, TimeSpan streamLived, TimeSpan now)
+    public Bisection(IReadOnlyList<EntryPosition> suspects, TimeSpan streamLived, TimeSpan now)
     {
         ArgumentOutOfRangeException.ThrowIfZero(suspects.Count);
         _suspects = suspects;
-        _before = confirmedUpTo;
         _high = suspects.Count;
         _startedAt = now;
         _controlFor = streamLived;
@@ -89,20 +86,18 @@ internal sealed class Bisection
     /// The last position that may be written now: first all that is known to be innocent, and only once
     /// that is confirmed, and the control phase is over, the group under test.
     /// </summary>
-    /// <param name="confirmedUpTo">What is confirmed on this stream or before.</param>
+    /// <param name="clearUpTo">Up to where nothing is unconfirmed any more (<see cref="DeliveryWindow.ClearUpTo" />).</param>
     /// <param name="streamLives">Age of the stream since it was established.</param>
-    public EntryPosition WriteUpTo(EntryPosition confirmedUpTo, TimeSpan streamLives)
+    public EntryPosition WriteUpTo(EntryPosition clearUpTo, TimeSpan streamLives)
     {
-        var innocent = new EntryPosition(_suspects[_low].High, _suspects[_low].Low - 1);
-        if (_suspects[_low].Low == 0)
-            innocent = new EntryPosition(_suspects[_low].High - 1, ulong.MaxValue);
-        var testing = confirmedUpTo >= _suspects[_low]
-            || (confirmedUpTo >= (_low == 0 ? _before : _suspects[_low - 1]) && streamLives >= ControlFor);
+        var innocent = _suspects[_low].Previous;
+        // Beyond the first suspect the group under test has begun already.
+        var testing = clearUpTo > innocent || (clearUpTo == innocent && streamLives >= ControlFor);
         return testing ? _suspects[_groupEnd - 1] : innocent;
     }
 
-    /// <summary>Takes in what a returned barrier confirmed. The group under test is innocent once it is covered.</summary>
-    public void Confirmed(EntryPosition upTo)
+    /// <summary>Takes in up to where nothing is unconfirmed any more. The group under test is innocent once it is covered.</summary>
+    public void Cleared(EntryPosition upTo)
     {
         if (Over || upTo < _suspects[_groupEnd - 1])
             return;

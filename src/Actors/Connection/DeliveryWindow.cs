@@ -119,6 +119,13 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <summary>Everything up to here is confirmed: the mark.</summary>
     public EntryPosition ConfirmedUpTo => _held.Last?.Value.LastPosition ?? SettledUpTo;
 
+    /// <summary>
+    /// Up to here no entry is unconfirmed, nor will one come: right before the first unconfirmed one, because entries come
+    /// in order. It may lie behind <see cref="ConfirmedUpTo" />: on a stream, what was dead-lettered has left the journal,
+    /// and is not seen again when it is read anew.
+    /// </summary>
+    public EntryPosition ClearUpTo => _first < _end ? At(_first).Position.Previous : ConfirmedUpTo;
+
     /// <summary>Whether the held limits are reached: no more entries may be asked for.</summary>
     public bool HeldIsFull =>
         HeldEntries >= limits.HeldEntries || HeldBytes >= limits.HeldBytes || PendingRejections >= limits.UnconfirmedEntries;

@@ -562,7 +562,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         var after = EntryPosition.Zero;
         if (recovery.Count > 0)
         {
-            after = Before(recovery.First);
+            after = recovery.First.Previous;
             _window.ForgetAll(after);
             if (recovery.Mark is { } mark && mark.Position >= recovery.First)
             {
@@ -712,7 +712,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private void AdvanceBisection()
     {
-        _bisection?.Confirmed(_window.ConfirmedUpTo);
+        _bisection?.Cleared(_window.ClearUpTo);
         if (_bisection is not { Over: true })
             return;
         _log.Info("Bridge {Bridge}: the search for what made the server hang up ended without a verdict", _settings.Name);
@@ -873,7 +873,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         {
             // Before the first barrier of this life came back, nothing of the group under test is sent.
             var lives = _life.BarriersReturned > 0 ? now - _life.EstablishedAt!.Value : TimeSpan.MinValue;
-            upTo = bisection.WriteUpTo(_window.ConfirmedUpTo, lives);
+            upTo = bisection.WriteUpTo(_window.ClearUpTo, lives);
             if (bisection.ControlFor > lives && lives >= TimeSpan.Zero)
                 Timers.StartSingleTimer(nameof(ControlPhaseOver), new ControlPhaseOver(_life.Incarnation), bisection.ControlFor - lives + TimeSpan.FromMilliseconds(5));
         }
@@ -1094,7 +1094,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         _silentAt = null;
         _impatienceLogged = false;
-        _bisection = new Bisection(underWay, _window.ConfirmedUpTo, underWayFor, Now);
+        _bisection = new Bisection(underWay, underWayFor, Now);
         _log.Warning(
             "Bridge {Bridge}: the server hung up ({Words}); searching {Suspects} entries for the one that made it",
             _settings.Name, words, underWay.Count);
@@ -1207,9 +1207,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         StreamErrorClass.Refused => ReconnectCause.Refused,
         _ => ReconnectCause.StreamError,
     };
-
-    private static EntryPosition Before(EntryPosition position) =>
-        position.Low > 0 ? position with { Low = position.Low - 1 } : new EntryPosition(position.High - 1, ulong.MaxValue);
 
     /// <inheritdoc />
     protected override void PreStart()

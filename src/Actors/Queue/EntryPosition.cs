@@ -17,6 +17,9 @@ public readonly record struct EntryPosition(ulong High, ulong Low) : IComparable
     /// <summary>The position of the list entry with this sequence.</summary>
     public static EntryPosition OfSequence(ulong sequence) => new(0, sequence);
 
+    /// <summary>The position right before this one, whether or not an entry has it; not for <see cref="Zero" />.</summary>
+    public EntryPosition Previous => Low > 0 ? this with { Low = Low - 1 } : new EntryPosition(High - 1, ulong.MaxValue);
+
     /// <inheritdoc />
     public int CompareTo(EntryPosition other) =>
         High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);

@@ -230,6 +230,28 @@ public sealed class DeliveryWindowTests
     }
 
     [Fact]
+    public void It_is_clear_up_to_the_first_unconfirmed_entry_though_what_stood_between_is_gone()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10, -1), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(0));
+        window.Append(Batch(2, 10), At(0));
+        Assert.Equal((P(2), P(2)), (window.ConfirmedUpTo, window.ClearUpTo));
+
+        // A stream's journal, read anew, has no entry any more where a dead letter stood.
+        window.StreamLost();
+        window.ForgetAll();
+        window.Append(Batch(0, 10), At(1));
+        window.Append(Batch(2, 10), At(1));
+        Assert.Equal(P(1).Previous, window.ClearUpTo);
+        Assert.Equal(["1..1", "b2"], Writes(window, P(2)));
+        window.BarrierReturned(2, At(2));
+
+        Assert.Equal((P(1), P(2)), (window.ConfirmedUpTo, window.ClearUpTo));
+    }
+
+    [Fact]
     public void A_share_of_the_window_bounds_what_is_written_and_unconfirmed()
     {
         var window = new DeliveryWindow(Limits with { UnconfirmedEntries = 20 }, ConfirmGrade.Accepted, TimeSpan.Zero);

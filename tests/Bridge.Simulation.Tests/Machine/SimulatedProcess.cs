@@ -47,6 +47,9 @@ internal sealed class SimulatedProcess
               }
             }
             """));
+        // A dispatcher without actors plans its own end, and remembers in the next schedule that it has: with an actor
+        // that never ends, a schedule's history does not depend on the one before.
+        System.ActorOf(Props.Create<Inhabitant>());
         RunAll();
     }
 
@@ -80,5 +83,10 @@ internal sealed class SimulatedProcess
     {
         while (_runnable.Count > 0)
             Run(0);
+    }
+
+    private sealed class Inhabitant : ActorBase
+    {
+        protected override bool Receive(object message) => false;
     }
 }

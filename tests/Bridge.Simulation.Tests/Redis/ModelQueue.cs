@@ -15,7 +15,7 @@ internal sealed class SharedConnection(RedisPort port)
 }
 
 /// <summary>
-/// The client's side of a list queue, as <see cref="RedisQueue" /> has it, with the same memory of its own.
+/// The client's side of a queue, as <see cref="RedisQueue" /> has it, with the same memory of its own.
 /// </summary>
 internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRedis redis, QueueSettings settings, Random random) : IOutboundQueue
 {
@@ -32,7 +32,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         var connection = link.Connect();
         var attempt = _memory.Attempt(random.NextInt64().ToString("x16", CultureInfo.InvariantCulture));
         var facts = await port.CallAsync(
-            connection, Deadline, () => redis.Recover(grant, attempt.Prefix, (long)attempt.Seen.Low, attempt.Unanswered)).ConfigureAwait(false);
+            connection, Deadline, () => redis.Recover(grant, attempt.Prefix, attempt.Seen, attempt.Unanswered)).ConfigureAwait(false);
         return _memory.Begin(attempt, grant, facts, connection!.Number, waiting);
     }
 
@@ -44,7 +44,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
             _memory.RequireWaiting(session, waiting.Number);
         var wait = settings.WaitTime.TotalMilliseconds;
         return Seen(session, await port.CallAsync(
-            _waiting, wait + Deadline, () => redis.Take(session, limits, SettlementPart.Nothing), wait).ConfigureAwait(false));
+            _waiting, wait + Deadline, () => redis.Take(session, limits, SettlementPart.Nothing), (wait, _memory.Seen)).ConfigureAwait(false));
     }
 
     public async Task<TakenEntries> TakeAsync(QueueSession session, TakeLimits limits, Settlement settlement)
@@ -66,7 +66,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
     }
 
     public async Task<TakenEntries> ReadJournalAsync(QueueSession session, EntryPosition after, TakeLimits limits) =>
-        await port.CallAsync(ConnectionOf(session), Deadline, () => redis.Read(session, (long)after.Low, limits)).ConfigureAwait(false);
+        await port.CallAsync(ConnectionOf(session), Deadline, () => redis.Read(session, after, limits)).ConfigureAwait(false);
 
     public async Task<QueueDepth> DepthAsync() => await port.CallAsync(link.Connect(), Deadline, redis.Depth).ConfigureAwait(false);
 

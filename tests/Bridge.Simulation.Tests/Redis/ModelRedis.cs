@@ -1,21 +1,27 @@
 using System.Globalization;
 using Bridge.Queue;
+using Bridge.Settings;
 using Bridge.Simulation.Tests.Machine;
 using Bridge.Simulation.Tests.Schedules;
 
 namespace Bridge.Simulation.Tests.Redis;
 
 /// <summary>
-/// Redis with one list queue: each method does what the script of the same name does, in one step, and
+/// Redis with one queue: each method does what the script of the same name does, in one step, and
 /// refuses where the script refuses. Oversized and empty payloads, wrong types and foreign elements are left
 /// to the tests on a real Redis.
 /// </summary>
-internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage)
+internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage)
 {
-    private readonly List<(RedisConnection Connection, Action Run)> _waiters = [];
+    private readonly List<(RedisConnection Connection, EntryPosition Seen, Action Run)> _waiters = [];
     private long _frozenUntil;
     private long _refusesUntil;
     private QueueFault _refusal;
+
+    public static ModelRedis With(QueueKind kind, World world, Plan plan, Ledger ledger, Sabotage sabotage) =>
+        kind == QueueKind.List
+            ? new ModelListRedis(world, plan, ledger, sabotage)
+            : new ModelStreamRedis(world, plan, ledger, sabotage);
 
     public RedisMemory Memory { get; private set; } = new();
 
@@ -39,7 +45,11 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
     /// <summary>Redis has lost writes, and may have lost a lease with them.</summary>
     public bool HasForgotten { get; private set; }
 
-    private DateTimeOffset TimeOfDay => world.Clock.GetUtcNow();
+    protected World World => world;
+
+    protected Ledger Ledger => ledger;
+
+    protected DateTimeOffset TimeOfDay => world.Clock.GetUtcNow();
 
     // ---- What goes wrong with it.
 
@@ -57,7 +67,8 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         {
             HasForgotten = true;
             Memory = last.Memory.Copy();
-            ledger.Forgot(last.Pushed, Memory.Queue.Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message)));
+            ledger.Forgot(last.Pushed, Memory.Queue.Select(element => element.Message)
+                .Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message)));
         }
 
         world.At(backAt, () => IsDown = false);
@@ -69,22 +80,22 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
     {
         if (IsDown || FrozenUntil > 0 || Refusal is not null)
             return false;
-        Memory.Queue.Add(message);
+        Memory.Queue.Add(new QueuedElement(message, NextPosition()));
         ledger.Pushed(message);
         WakeWaiters();
         return true;
     }
 
-    /// <summary>Runs once the queue has something, at the latest after the wait time.</summary>
-    public void Wait(RedisConnection connection, double milliseconds, Action run)
+    /// <summary>Runs once the queue has something new, at the latest after the wait time.</summary>
+    public void Wait(RedisConnection connection, EntryPosition seen, double milliseconds, Action run)
     {
-        if (Memory.Queue.Count > 0)
+        if (HasNews(seen))
         {
             run();
             return;
         }
 
-        var waiter = (connection, run);
+        var waiter = (connection, seen, run);
         _waiters.Add(waiter);
         world.After(milliseconds, () =>
         {
@@ -98,11 +109,11 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
 
     private void WakeWaiters()
     {
-        while (_waiters.Count > 0 && Memory.Queue.Count > 0)
+        while (_waiters.FindIndex(waiter => HasNews(waiter.Seen)) is >= 0 and var index)
         {
-            var waiter = _waiters[0];
-            _waiters.RemoveAt(0);
-            waiter.Run();
+            var run = _waiters[index].Run;
+            _waiters.RemoveAt(index);
+            run();
         }
     }
 
@@ -122,12 +133,12 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         return (true, Memory.Epoch);
     }
 
-    public Outcome<bool> AcquireDomain(LeaseGrant grant, long timeToLive)
+    public Outcome<(bool Granted, long Lives)> AcquireDomain(LeaseGrant grant, long timeToLive)
     {
         if (Live(Memory.DomainLease) is { } held && held.Token != grant.Token)
-            return false;
+            return (false, held.ExpiresAt - world.Now);
         Memory.DomainLease = new HeldLease(grant.Token, grant.Epoch, 0, world.Now + timeToLive);
-        return true;
+        return (true, 0L);
     }
 
     public Outcome<bool> Renew(string token, long timeToLive, bool domain)
@@ -153,34 +164,33 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         return true;
     }
 
-    // ---- list-recover.lua
+    // ---- The scripts of the queue.
 
-    public Outcome<RecoverReply> Recover(LeaseGrant grant, string prefix, long seen, IReadOnlyList<string> unanswered)
+    /// <summary>Opens a session.</summary>
+    public Outcome<RecoverReply> Recover(LeaseGrant grant, string prefix, EntryPosition seen, IReadOnlyList<string> unanswered)
     {
         if (Live(Memory.Lease) is not { } held || held.Token != grant.Token || held.Epoch != grant.Epoch)
             return QueueFault.LeaseLost;
-        var length = Memory.Journal.Count;
         // As the script finds them; what it makes of them comes behind.
         var (basePrefix, baseTaken) = (Memory.SessionPrefix ?? "", Memory.Taken);
-        if (length == 0)
-            Memory.Taken = Memory.Settled = Math.Max(Memory.Taken, seen);
+        BeginSession(seen);
         var mark = Memory.Mark;
-        if (mark is not null && (long)mark.Position.Low > Memory.Taken)
+        if (mark is not null && mark.Position > Memory.Taken)
             mark = Memory.Mark = null;
 
         if (Memory.SessionPrefix is { } current && unanswered.Contains(current))
             (basePrefix, baseTaken) = (Memory.BasePrefix, Memory.BaseTaken);
         Memory.Lease = held with { Session = held.Session + 1 };
         (Memory.SessionPrefix, Memory.BasePrefix, Memory.BaseTaken) = (prefix, basePrefix, baseTaken);
+        var (first, last) = Memory.Journal is [var head, .., var tail]
+            ? (head.Position, tail.Position)
+            : Memory.Journal is [var only] ? (only.Position, only.Position) : (EntryPosition.Zero, EntryPosition.Zero);
         if (world.Recording)
-            world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {Memory.Settled + 1}..{Memory.Taken}, mark {mark?.Position}");
-        return new RecoverReply(
-            held.Session + 1, length, Position(length == 0 ? 0 : Memory.Settled + 1), Position(length == 0 ? 0 : Memory.Taken),
-            basePrefix, Position(baseTaken), mark, Position(Memory.Taken));
+            world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {first}..{last}, mark {mark?.Position}");
+        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken);
     }
 
-    // ---- list-take-main.lua, list-settle.lua, list-read-main.lua
-
+    /// <summary>Settles, then takes.</summary>
     public Outcome<TakenEntries> Take(QueueSession session, TakeLimits limits, SettlementPart part)
     {
         if (Fence(session) is { } fault)
@@ -188,37 +198,54 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
         var settled = Settle(part);
         if (settled.Fault is { } refused)
             return refused;
-        var count = 0;
+        var from = Memory.Journal.Count;
         var bytes = 0;
-        while (count < limits.Entries && count < Memory.Queue.Count && bytes < limits.Bytes)
+        while (Memory.Journal.Count - from < limits.Entries && Memory.Journal.Count - from < Memory.Queue.Count && bytes < limits.Bytes)
         {
-            var message = Memory.Queue[count++];
-            Memory.Journal.Add(new JournalElement(message, false, Memory.SessionPrefix!, TimeOfDay));
-            bytes += Payloads.Of(message, plan.Messages[message].Kind).Length;
+            var queued = Memory.Queue[Memory.Journal.Count - from];
+            Memory.Taken = PositionOnTake(queued);
+            Memory.Journal.Add(new JournalElement(queued.Message, Memory.Taken, false, TimeOfDay));
+            bytes += Payloads.Of(queued.Message, plan.Messages[queued.Message].Kind).Length;
         }
 
-        Memory.Queue.RemoveRange(0, count);
-        Memory.Taken += count;
-        var entries = Entries(Memory.Taken - count, count);
-        if (world.Recording && count > 0)
-            world.Note($"redis: session {session.Grant.Epoch}.{session.Number} takes {Memory.Taken - count + 1}..{Memory.Taken}");
+        Memory.Queue.RemoveRange(0, Memory.Journal.Count - from);
+        var entries = Entries(Memory.Journal.Skip(from));
+        if (world.Recording && entries.Count > 0)
+            world.Note($"redis: session {session.Grant.Epoch}.{session.Number} takes {Memory.Journal[from].Position}..{Memory.Taken}");
         if (sabotage == Sabotage.QueueSettlesWhatItGives)
-            RemoveFront(Memory.Journal.Count);
+            RemoveUpTo(Memory.Taken);
         return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count);
     }
 
+    /// <summary>Settles.</summary>
     public Outcome<SettleResult> Settle(QueueSession session, SettlementPart part) =>
         Fence(session) is { } fault ? fault : Settle(part);
 
-    public Outcome<TakenEntries> Read(QueueSession session, long after, TakeLimits limits)
-    {
-        if (Fence(session) is { } fault)
-            return fault;
-        var from = Math.Max(after, Memory.Settled);
-        return new TakenEntries(Entries(from, (int)Math.Min(limits.Entries, Math.Max(0, Memory.Taken - from))), default, [], -1);
-    }
+    /// <summary>Reads the journal behind an entry.</summary>
+    public Outcome<TakenEntries> Read(QueueSession session, EntryPosition after, TakeLimits limits) =>
+        Fence(session) is { } fault
+            ? fault
+            : new TakenEntries(Entries(Memory.Journal.Where(element => element.Position > after).Take(limits.Entries)), default, [], -1);
 
     public Outcome<QueueDepth> Depth() => new QueueDepth(Memory.Queue.Count, Memory.Journal.Count, null);
+
+    /// <summary>The position that an element has in the queue, where it has one.</summary>
+    protected abstract EntryPosition NextPosition();
+
+    /// <summary>The position of an element that is taken now.</summary>
+    protected abstract EntryPosition PositionOnTake(QueuedElement element);
+
+    /// <summary>Whether a wait of somebody who has seen so much ends.</summary>
+    protected abstract bool HasNews(EntryPosition seen);
+
+    /// <summary>What a recovery changes in what was taken.</summary>
+    protected abstract void BeginSession(EntryPosition seen);
+
+    /// <summary>Whether the settlement before this one did not happen.</summary>
+    protected abstract bool HasGap(SettlementPart part);
+
+    /// <summary>What stands in the journal for an element that was dead-lettered; null when nothing does.</summary>
+    protected abstract JournalElement? AfterBurial(JournalElement element);
 
     private HeldLease? Live(HeldLease? lease) => lease is { } held && held.ExpiresAt > world.Now ? held : null;
 
@@ -242,67 +269,60 @@ internal sealed class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage
     {
         var settlement = part.Settlement;
         var (removed, buried) = (0, 0);
-        var upTo = (long)settlement.UpTo.Low;
-        if (Memory.Taken > Memory.Settled && (upTo > 0 || settlement.Rejected.Count > 0 || part.RejectedBefore != EntryPosition.Zero))
+        if (HasGap(part))
+            return QueueFault.Stale;
+        foreach (var rejected in settlement.Rejected)
         {
-            var before = (long)part.RejectedBefore.Low - Memory.Settled - 1;
-            if (Memory.Settled < (long)part.After.Low || (before >= 0 && before < Memory.Journal.Count && !Memory.Journal[(int)before].IsPlaceHolder))
-                return QueueFault.Stale;
-            var count = (int)Math.Max(0, Math.Min(upTo - Memory.Settled, Memory.Journal.Count));
-            foreach (var rejected in settlement.Rejected)
+            var index = Memory.Journal.FindIndex(element => element.Position == rejected.Position && !element.IsPlaceHolder);
+            if (index < 0)
+                continue;
+            var element = Memory.Journal[index];
+            Memory.Dead.Add(element.Message);
+            ledger.DeadLettered(element.Message, Owner);
+            buried++;
+            if (AfterBurial(element) is { } holder)
+                Memory.Journal[index] = holder;
+            else
             {
-                var index = (int)((long)rejected.Position.Low - Memory.Settled - 1);
-                if (index < 0 || index >= Memory.Journal.Count || Memory.Journal[index].IsPlaceHolder)
-                    continue;
-                var element = Memory.Journal[index];
-                Memory.Dead.Add(element.Message);
-                ledger.DeadLettered(element.Message);
-                buried++;
-                Memory.Journal[index] = element with { IsPlaceHolder = true };
+                Memory.Journal.RemoveAt(index);
+                removed++;
             }
-
-            removed = RemoveFront(count);
         }
 
+        if (settlement.UpTo != EntryPosition.Zero)
+            removed += RemoveUpTo(settlement.UpTo);
         if (settlement.Mark is { } mark)
             Memory.Mark = mark with { At = TimeOfDay };
         if (world.Recording && (removed > 0 || buried > 0 || settlement.Mark is not null))
-            world.Note($"redis: settles up to {Memory.Settled} ({removed} removed, {buried} buried), mark {Memory.Mark?.Position}");
+            world.Note($"redis: settles up to {settlement.UpTo} ({removed} removed, {buried} buried), mark {Memory.Mark?.Position}");
         return new SettleResult(removed, buried, 0);
     }
 
-    private int RemoveFront(int count)
+    private int RemoveUpTo(EntryPosition last)
     {
-        for (var i = 0; i < count; i++)
+        var count = Memory.Journal.TakeWhile(element => element.Position <= last).Count();
+        foreach (var element in Memory.Journal.Take(count))
         {
-            if (!Memory.Journal[i].IsPlaceHolder)
-                ledger.Settled(Memory.Journal[i].Message);
+            if (!element.IsPlaceHolder)
+                ledger.Settled(element.Message, Owner);
         }
 
         Memory.Journal.RemoveRange(0, count);
-        Memory.Settled += count;
         return count;
     }
 
-    private EntryBatch Entries(long after, int count)
+    private EntryBatch Entries(IEnumerable<JournalElement> elements)
     {
-        if (count == 0)
-            return EntryBatch.Empty;
-        var entries = new QueueEntry[count];
-        for (var i = 0; i < count; i++)
-        {
-            var element = Memory.Journal[(int)(after - Memory.Settled) + i];
-            entries[i] = new QueueEntry(
-                Position(after + i + 1),
+        QueueEntry[] entries =
+        [
+            .. elements.Select(element => new QueueEntry(
+                element.Position,
                 element.IsPlaceHolder ? EntryKind.DeadLettered : EntryKind.Payload,
                 Payloads.Ids,
                 element.IsPlaceHolder ? default : Payloads.Of(element.Message, plan.Messages[element.Message].Kind),
                 element.TakenAt,
-                null);
-        }
-
-        return EntryBatch.Of(entries);
+                null)),
+        ];
+        return entries.Length == 0 ? EntryBatch.Empty : EntryBatch.Of(entries);
     }
-
-    private static EntryPosition Position(long sequence) => EntryPosition.OfSequence((ulong)sequence);
 }

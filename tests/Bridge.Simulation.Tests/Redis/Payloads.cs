@@ -33,7 +33,7 @@ internal sealed class ModelEncoder(Sabotage sabotage, int messages) : IStanzaEnc
         var payload = entry.Payload.Span;
         if (payload[0] == (byte)'b')
             return new EncodeResult(new Rejection(RejectionReason.UnknownPayloadKind, 0, null), 0);
-        if (sabotage == Sabotage.EncoderDropsEveryFifth && entry.Position.Low % 5 == 0)
+        if (sabotage == Sabotage.EncoderDropsEveryFifth && Payloads.Read(payload).Message % 5 == 4)
             return default;
         if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g')
         {

@@ -2,20 +2,25 @@ using Bridge.Queue;
 
 namespace Bridge.Simulation.Tests.Redis;
 
+/// <summary>An element of the queue.</summary>
+/// <param name="Message">The message that it holds.</param>
+/// <param name="Position">The id of a stream's entry; zero in a list.</param>
+internal readonly record struct QueuedElement(int Message, EntryPosition Position);
+
 /// <summary>An element of the journal.</summary>
 /// <param name="Message">The message that it holds.</param>
+/// <param name="Position">Where it stands in the queue's order.</param>
 /// <param name="IsPlaceHolder">It holds the place of a dead letter.</param>
-/// <param name="Prefix">The middle of the generated id: that of the session that took it.</param>
 /// <param name="TakenAt">When it was taken.</param>
-internal readonly record struct JournalElement(int Message, bool IsPlaceHolder, string Prefix, DateTimeOffset TakenAt);
+internal readonly record struct JournalElement(int Message, EntryPosition Position, bool IsPlaceHolder, DateTimeOffset TakenAt);
 
 /// <summary>A lease in Redis.</summary>
 internal sealed record HeldLease(string Token, long Epoch, long Session, long ExpiresAt);
 
-/// <summary>All keys of one list queue, and its domain's lease.</summary>
+/// <summary>All keys of one queue, and its domain's lease.</summary>
 internal sealed class RedisMemory
 {
-    public List<int> Queue { get; private init; } = [];
+    public List<QueuedElement> Queue { get; private init; } = [];
 
     public List<JournalElement> Journal { get; private init; } = [];
 
@@ -30,13 +35,15 @@ internal sealed class RedisMemory
     /// <summary>Null while no recovery has written the counters.</summary>
     public string? SessionPrefix { get; set; }
 
-    public long Taken { get; set; }
+    /// <summary>The last entry that was taken.</summary>
+    public EntryPosition Taken { get; set; }
 
-    public long Settled { get; set; }
+    /// <summary>The last id that a stream gave.</summary>
+    public EntryPosition LastId { get; set; }
 
     public string BasePrefix { get; set; } = "";
 
-    public long BaseTaken { get; set; }
+    public EntryPosition BaseTaken { get; set; }
 
     public ConfirmedMark? Mark { get; set; }
 
@@ -51,7 +58,7 @@ internal sealed class RedisMemory
         Epoch = Epoch,
         SessionPrefix = SessionPrefix,
         Taken = Taken,
-        Settled = Settled,
+        LastId = LastId,
         BasePrefix = BasePrefix,
         BaseTaken = BaseTaken,
         Mark = Mark,

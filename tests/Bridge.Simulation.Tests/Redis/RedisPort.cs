@@ -95,7 +95,7 @@ internal sealed class RedisPort
     }
 
     /// <summary>Calls Redis; fails with <see cref="QueueFault.Unreachable" /> past the deadline.</summary>
-    public async Task<T> CallAsync<T>(RedisConnection? connection, double deadline, Func<Outcome<T>> script, double? waits = null)
+    public async Task<T> CallAsync<T>(RedisConnection? connection, double deadline, Func<Outcome<T>> script, (double Milliseconds, EntryPosition Seen)? waits = null)
     {
         var result = new TaskCompletionSource<T>();
         if (connection is null || connection.IsGivenUp)
@@ -112,8 +112,8 @@ internal sealed class RedisPort
             over.Expect(fail);
             over.Requests.Enqueue(() =>
             {
-                if (waits is { } milliseconds && _redis.Refusal is null)
-                    _redis.Wait(over, milliseconds, Run);
+                if (waits is { } wait && _redis.Refusal is null)
+                    _redis.Wait(over, wait.Seen, wait.Milliseconds, Run);
                 else
                     Run();
             });

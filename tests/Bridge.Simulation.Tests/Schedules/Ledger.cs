@@ -30,10 +30,14 @@ internal sealed class Ledger(World world, Plan plan)
 
         /// <summary>When it left the journal; null while it has not.</summary>
         public long? SettledAt;
+
+        /// <summary>Which life of a process had the lease then, as far as Redis knew.</summary>
+        public long? SettledBy;
     }
 
     private readonly Record[] _records = [.. plan.Messages.Select(_ => new Record())];
     private readonly List<int> _firstArrivals = [];
+    private bool _hasForgotten;
 
     /// <summary>Whether something happened that may make a message arrive twice.</summary>
     public bool MayRepeat { get; set; } = plan.Faults.Length > 0 || plan.Messages.Any(message => message.Kind >= MessageKind.Poison);
@@ -44,11 +48,17 @@ internal sealed class Ledger(World world, Plan plan)
 
     public void Pushed(int message) => _records[message].IsPushed = true;
 
-    public void Processed(int message, long streamOpenedAt)
+    /// <summary>A server works a message off.</summary>
+    /// <param name="message">Which.</param>
+    /// <param name="streamOpenedAt">When the stream began that brought it.</param>
+    /// <param name="sender">The life of the process that sent it.</param>
+    public void Processed(int message, long streamOpenedAt, long sender)
     {
         var record = _records[message];
         record.Processed = true;
-        if (record.SettledAt < streamOpenedAt)
+        // A Redis that lost a lease has given it to two: the first one goes on until it learns of it.
+        var byAnotherOwner = _hasForgotten && record.SettledBy != sender;
+        if (record.SettledAt < streamOpenedAt && !byAnotherOwner)
             world.Break($"message {message} was sent on a stream that began after it had been settled");
     }
 
@@ -78,19 +88,19 @@ internal sealed class Ledger(World world, Plan plan)
     }
 
     /// <summary>Redis removes the message from the journal, not because it went to the dead letters.</summary>
-    public void Settled(int message)
+    public void Settled(int message, long? owner)
     {
         var record = _records[message];
-        record.SettledAt = world.Now;
+        (record.SettledAt, record.SettledBy) = (world.Now, owner);
         if (!record.Confirmed)
             world.Break($"message {message} left the journal before a barrier behind it had returned");
         else if (record.Arrivals == 0 && !(plan.Grade == ConfirmGrade.Accepted))
             world.Break($"message {message} was held, and left the journal before the server had handed it on");
     }
 
-    public void DeadLettered(int message)
+    public void DeadLettered(int message, long? owner)
     {
-        _records[message].SettledAt = world.Now;
+        (_records[message].SettledAt, _records[message].SettledBy) = (world.Now, owner);
         if (plan.Messages[message].Kind == MessageKind.Good)
             world.Break($"message {message} is good, and was dead-lettered");
     }
@@ -100,6 +110,7 @@ internal sealed class Ledger(World world, Plan plan)
     /// <param name="has">What stands in its queue and journal again.</param>
     public void Forgot(int pushed, IEnumerable<int> has)
     {
+        _hasForgotten = true;
         foreach (var record in _records.Skip(pushed))
             record.Forgotten |= record.IsPushed;
         foreach (var message in has)

@@ -102,7 +102,8 @@ internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, i
 /// how long the network takes, is drawn while the schedule runs, so that messages and faults can be left
 /// out one by one.
 /// </summary>
-internal sealed record Plan(int Seed, ConfirmGrade Grade, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
+internal sealed record Plan(
+    int Seed, QueueKind Kind, ConfirmGrade Grade, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
 {
     /// <summary>One bit each in a word.</summary>
     public const int MessagesAtMost = 64;
@@ -118,6 +119,7 @@ internal sealed record Plan(int Seed, ConfirmGrade Grade, ImmutableArray<Planned
     public static Plan Of(int seed)
     {
         var random = new Random(Mix(seed));
+        var kind = random.Next(2) == 0 ? QueueKind.List : QueueKind.Stream;
         var grade = random.Next(3) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held;
         var messages = ImmutableArray.CreateBuilder<PlannedMessage>();
         var moment = random.Next(200);
@@ -138,13 +140,13 @@ internal sealed record Plan(int Seed, ConfirmGrade Grade, ImmutableArray<Planned
         var faults = new List<PlannedFault>();
         for (var left = random.Next(0, 6); left > 0; left--)
         {
-            var kind = Kinds[random.Next(Kinds.Length)];
+            var fault = Kinds[random.Next(Kinds.Length)];
             // Those that are short are a nuisance to calls, those that are long one to leases and deadlines.
             var lasts = random.Next(3) == 0 ? random.Next(1_000, 2_200) : random.Next(20, 700);
-            faults.Add(new PlannedFault(random.Next(20, LastFault), kind, random.Next(2), lasts));
+            faults.Add(new PlannedFault(random.Next(20, LastFault), fault, random.Next(2), lasts));
         }
 
-        return new Plan(seed, grade, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+        return new Plan(seed, kind, grade, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
     }
 
     /// <summary>Successive seeds begin much alike; these do not.</summary>
@@ -158,7 +160,7 @@ internal sealed record Plan(int Seed, ConfirmGrade Grade, ImmutableArray<Planned
     public override string ToString() => string.Join(
         Environment.NewLine,
         [
-            $"BRIDGE_TEST_SEED={Seed}, grade {Grade}",
+            $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}",
             .. Messages.Select((message, number) => $"  message {number}: {message.Kind} at {message.At} ms"),
             .. Faults.Select(fault => $"  {fault}"),
         ]);

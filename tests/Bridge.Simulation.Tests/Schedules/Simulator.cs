@@ -47,7 +47,7 @@ internal sealed class Simulator
     }
 
     /// <summary>The shipped settings, quicker: a schedule of a few seconds sees every deadline pass.</summary>
-    private static BridgeSettings Settings(ConfirmGrade grade)
+    private static BridgeSettings Settings(QueueKind kind, ConfirmGrade grade)
     {
         if (!QueueKeys.TryCreate("xmpp:outbound", out var keys, out var mistake))
             throw new InvalidOperationException(mistake);
@@ -60,7 +60,7 @@ internal sealed class Simulator
             {
                 Redis = "unused",
                 Keys = keys!,
-                Kind = QueueKind.List,
+                Kind = kind,
                 Group = "bridge",
                 Deletion = StreamDeletion.Own,
                 BatchEntries = 4,
@@ -125,8 +125,10 @@ internal sealed class Simulator
 
     private sealed class Schedule
     {
-        private static readonly BridgeSettings Accepted = Settings(ConfirmGrade.Accepted);
-        private static readonly BridgeSettings Held = Settings(ConfirmGrade.Held);
+        private static readonly Dictionary<(QueueKind, ConfirmGrade), BridgeSettings> All = (
+            from kind in Enum.GetValues<QueueKind>()
+            from grade in new[] { ConfirmGrade.Accepted, ConfirmGrade.Held }
+            select (kind, grade)).ToDictionary(of => of, of => Settings(of.kind, of.grade));
 
         private readonly World _world;
         private readonly Plan _plan;
@@ -143,9 +145,9 @@ internal sealed class Simulator
         public Schedule(World world, Plan plan, Sabotage sabotage, SimulatedProcess[] processes)
         {
             (_world, _plan) = (world, plan);
-            _settings = plan.Grade == ConfirmGrade.Held ? Held : Accepted;
+            _settings = All[(plan.Kind, plan.Grade)];
             _ledger = new Ledger(world, plan);
-            _redis = new ModelRedis(world, plan, _ledger, sabotage);
+            _redis = ModelRedis.With(plan.Kind, world, plan, _ledger, sabotage);
             _server = new ModelServer(world, _ledger, _redis, sabotage);
             _encoder = new ModelEncoder(sabotage, plan.Messages.Length);
             _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];

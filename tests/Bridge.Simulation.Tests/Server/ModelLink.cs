@@ -75,6 +75,9 @@ internal sealed class ModelLink : IComponentLink
 
     public int Node => _life.Node.Index;
 
+    /// <summary>The life of the process at its other end.</summary>
+    public long Life => _life.Number;
+
     public long OpenedAt { get; }
 
     public IBufferWriter<byte> Output => _output;
@@ -100,7 +103,8 @@ internal sealed class ModelLink : IComponentLink
         if (_pumpPlanned || _clientIsGone || _output.WrittenCount == 0)
             return;
         _pumpPlanned = true;
-        _world.At(_world.Soon(0.2), () => _life.Do(Pump));
+        // The pump is a thread of its own: it may be there at once, before an actor that has something to say about it.
+        _world.At(_world.Chance(0.5) ? _world.Now : _world.Soon(0.2), () => _life.Do(Pump));
     }
 
     public void Consumed(InboundBatch batch)

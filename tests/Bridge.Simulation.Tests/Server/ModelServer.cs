@@ -134,7 +134,7 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
 
         if (!link.Brings(message))
             world.Break($"message {message} came twice on one stream");
-        ledger.Processed(message, link.OpenedAt);
+        ledger.Processed(message, link.OpenedAt, link.Life);
         _handing.Enqueue(message);
         _lastHandOver = Math.Max(_lastHandOver, world.Soon(Lag));
         PlanHandOver(_lastHandOver);
