@@ -20,10 +20,10 @@ internal sealed class ReconnectPolicy(TimeSpan min, TimeSpan max, int endpoints)
     internal static readonly TimeSpan ConflictPatience = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// The longest delay while nobody answers: one connect a second costs nobody anything, and a server that was away
-    /// for minutes has its messages a second after its return.
+    /// The longest delay while nobody answers: two connects a second cost nobody anything, and a server that was away
+    /// for minutes has its messages half a second after its return.
     /// </summary>
-    internal static readonly TimeSpan LongestWhileAway = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan LongestWhileAway = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
 

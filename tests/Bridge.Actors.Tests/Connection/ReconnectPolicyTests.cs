@@ -55,12 +55,12 @@ public sealed class ReconnectPolicyTests
     [InlineData(ReconnectCause.HandshakeTimeout)]
     [InlineData(ReconnectCause.SocketFailed)]
     [InlineData(ReconnectCause.StreamEnded)]
-    public void While_nobody_answers_the_delay_never_exceeds_a_second(ReconnectCause cause)
+    public void While_nobody_answers_the_delay_never_exceeds_half_a_second(ReconnectCause cause)
     {
         var policy = new ReconnectPolicy(Min, Max, 1);
 
         Assert.Equal(
-            [200.0, 400, 800, 1_000, 1_000],
+            [200.0, 400, 500, 500, 500],
             Enumerable.Range(0, 5).Select(_ => Next(policy, cause).TotalMilliseconds));
     }
 
