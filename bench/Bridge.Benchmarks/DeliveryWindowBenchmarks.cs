@@ -1,6 +1,7 @@
 using System.Buffers;
 using BenchmarkDotNet.Attributes;
 using Bridge.Connection;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -32,7 +33,7 @@ public class DeliveryWindowBenchmarks
             EntryPosition.OfSequence((ulong)index + 1), index * StanzaBytes, StanzaBytes, 300, default, 0, SamplePayloads.Now)),
     ];
 
-    private DeliveryWindow _window = new(Limits, ConfirmGrade.Accepted, Hold);
+    private DeliveryWindow _window = Window(ConfirmGrade.Accepted);
 
     [ParamsAllValues]
     public ConfirmGrade Grade { get; set; }
@@ -40,10 +41,13 @@ public class DeliveryWindowBenchmarks
     [GlobalSetup]
     public void Prepare()
     {
-        _window = new DeliveryWindow(Limits, Grade, Hold);
+        _window = Window(Grade);
         if (Deliver() != Entries)
             throw new InvalidOperationException("Not every entry was settled.");
     }
+
+    private static DeliveryWindow Window(ConfirmGrade grade) =>
+        new(Limits, grade, Hold, new EndingBook(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, grade, default));
 
     [Benchmark(OperationsPerInvoke = Entries)]
     public long Deliver()

@@ -59,7 +59,8 @@ public class ScriptBenchmarks
         var link = new RedisLink(_settings.Redis, "bridge-bench", _settings.CallTimeout);
         _owned.Add(link);
         var dead = new DeadLetterSettings { MaxEntries = 10_000, MaxAge = TimeSpan.FromDays(1) };
-        _queue = Kind == QueueKind.List ? new ListQueue(link, _settings, dead) : new StreamQueue(link, _settings, dead);
+        var outcomes = new OutcomeSettings { MaxEntries = 10_000, Buffer = 10_000 };
+        _queue = Kind == QueueKind.List ? new ListQueue(link, _settings, dead, outcomes) : new StreamQueue(link, _settings, dead, outcomes);
         _owned.Add(_queue);
         // Nobody renews it here.
         var lease = new RedisLease(link, keys!, SamplePayloads.Domain, new LeaseSettings

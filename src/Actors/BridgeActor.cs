@@ -285,6 +285,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         });
         Receive<Publish>(_ => PublishSnapshot());
         Receive<InboundPublisherActor.Publish>(message => _publisher.Tell(message));
+        Receive<InboundPublisherActor.DeliverReplies>(message => _publisher.Tell(message));
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
     }

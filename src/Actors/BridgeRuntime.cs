@@ -33,7 +33,7 @@ public static class BridgeRuntime
             OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
             OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
             Dialer: new ComponentDialer(time),
-            Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain),
+            Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode),
             Board: board,
             Time: time,
             Shared: link);
@@ -42,8 +42,8 @@ public static class BridgeRuntime
     private static RedisQueue OpenQueue(BridgeSettings bridge, RedisLink link, TimeProvider time) =>
         bridge.Queue.Kind switch
         {
-            QueueKind.List => new ListQueue(link, bridge.Queue, bridge.Dead, time),
-            QueueKind.Stream => new StreamQueue(link, bridge.Queue, bridge.Dead, time),
+            QueueKind.List => new ListQueue(link, bridge.Queue, bridge.Dead, bridge.Outcomes, time),
+            QueueKind.Stream => new StreamQueue(link, bridge.Queue, bridge.Dead, bridge.Outcomes, time),
             _ => throw new ArgumentOutOfRangeException(nameof(bridge), bridge.Queue.Kind, "unknown kind"),
         };
 }

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.TestKit;
 using Bridge.Actors.Tests.Connection;
+using Bridge.Actors.Tests.Outcomes;
 using Bridge.Actors.Tests.Queue;
 using Bridge.Connection;
 using Bridge.Queue;
@@ -246,7 +247,7 @@ public sealed class BridgeActorTests : ActorSpec
         Assert.True(_outside.Outcomes[0].Disposed);
         Pass(210);
         Assert.Equal(2, _outside.Outcomes.Count);
-        link.Say(Bounce());
+        link.Say(Bounce("bob@example.test"));
 
         Assert.Single(_outside.Outcomes[1].Appends);
         Assert.False(link.WasReset);
@@ -422,8 +423,9 @@ public sealed class BridgeActorTests : ActorSpec
         Assert.True(_outside.Outcomes[0].Disposed);
     }
 
-    private static StanzaBounced Bounce() => new(
-        StanzaKind.Message, "b-0123456789abcdef-1", "ada@example.test", "bridge.example.test",
+    private static StanzaBounced Bounce(string from = "ada@example.test") => new(
+        // Before all that is in the journal: it comes late.
+        StanzaKind.Message, SealedIds.Of(0, from), from, "bridge.example.test",
         new StanzaError(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null));
 
     private void Start(ConfirmGrade grade = ConfirmGrade.Held)

@@ -15,6 +15,7 @@ public sealed class SabotageTests
     [InlineData(Sabotage.BarriersReturnEarly)]
     [InlineData(Sabotage.EncoderDropsEveryFifth)]
     [InlineData(Sabotage.EncoderSwapsNeighbours)]
+    [InlineData(Sabotage.QueueTellsAgain)]
     [InlineData(Sabotage.LeaseDeadlineIsIgnored)]
     [InlineData(Sabotage.ServerHidesItsRestart)]
     public void A_broken_part_is_found_out(object sabotage)

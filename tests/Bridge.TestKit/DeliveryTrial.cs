@@ -236,6 +236,11 @@ public sealed class DeliveryTrial : IAsyncDisposable
         return pushed;
     }
 
+    /// <summary>Pushes a message of which the ledger knows nothing, for its outcome.</summary>
+    public Task PushPayloadAsync(string payload) => Kind == QueueKind.Stream
+        ? App.StreamAddAsync(_keys.Queue, "payload", payload)
+        : App.ListRightPushAsync(_keys.Queue, payload);
+
     /// <summary>How many of the messages, from the first on, Redis knows to be confirmed.</summary>
     public async Task<long> ConfirmedAsync() => CountUpTo(await App.HashGetAsync(_keys.Confirmed, "mark"));
 

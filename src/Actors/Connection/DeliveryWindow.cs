@@ -1,3 +1,4 @@
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -27,11 +28,11 @@ internal readonly record struct BarrierOutcome(
 /// <summary>A prefix of the journal that may leave it, and entries to dead-letter.</summary>
 /// <param name="UpTo">Up to and including this position; <see cref="EntryPosition.Zero" /> when nothing may leave.</param>
 /// <param name="Entries">How many entries that is.</param>
-/// <param name="Rejected">
-/// Entries that go to the dead-letter stream, within the prefix or behind it: at once, not only when
+/// <param name="Ended">
+/// Entries that go to the dead-letter stream or have an ending to tell, within the prefix or behind it: at once, not only when
 /// the hold of their neighbours is over, because the mark passes over them before.
 /// </param>
-internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyList<RejectedEntry> Rejected);
+internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyList<EndedEntry> Ended);
 
 /// <summary>
 /// The entries between the take and the settlement, in the order of the queue: encoded and not yet
@@ -39,7 +40,7 @@ internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyLis
 /// next, where barriers stand, what a returned barrier confirms, and what may be settled. Pure:
 /// time comes as the elapsed time of a monotonic clock; no I/O, no actor.
 /// </summary>
-internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold)
+internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold, EndingBook endings)
 {
     private struct Item
     {
@@ -52,6 +53,13 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         public bool LastOfBatch;
         public Rejection Rejection;
         public DateTimeOffset TakenAt;
+        public OpenTicket? Ticket;
+
+        // Its ending has been told: it is not written again.
+        public bool HasEnded;
+
+        // A predecessor saw it confirmed: it is not written, and is held as if it had been now.
+        public bool WasConfirmed;
     }
 
     private readonly record struct OutstandingBarrier(long Number, long UpTo, TimeSpan WrittenAt);
@@ -83,7 +91,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     private static readonly TimeSpan RangeSpan = TimeSpan.FromMilliseconds(50);
 
     private readonly LinkedList<HeldRange> _held = new();
-    private List<RejectedEntry> _rejected = [];
+    private List<EndedEntry> _ended = [];
+    private EntryPosition _confirmedBefore = EntryPosition.Zero;
     private TimeSpan _provenAliveAt = TimeSpan.MinValue;
 
     /// <summary>Entries released by the writers and not confirmed.</summary>
@@ -101,8 +110,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <summary>Their payload bytes in Redis.</summary>
     public long HeldBytes { get; private set; }
 
-    /// <summary>Rejected entries that <see cref="TakeSettleable" /> has not handed out yet.</summary>
-    public int PendingRejections => _rejected.Count;
+    /// <summary>Entries that ended by themselves and that <see cref="TakeSettleable" /> has not handed out yet.</summary>
+    public int PendingEndings => _ended.Count;
 
     /// <summary>Barriers written and not returned.</summary>
     public int OutstandingBarriers => _barriers.Count;
@@ -128,7 +137,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
 
     /// <summary>Whether the held limits are reached: no more entries may be asked for.</summary>
     public bool HeldIsFull =>
-        HeldEntries >= limits.HeldEntries || HeldBytes >= limits.HeldBytes || PendingRejections >= limits.UnconfirmedEntries;
+        HeldEntries >= limits.HeldEntries || HeldBytes >= limits.HeldBytes || PendingEndings >= limits.UnconfirmedEntries || endings.IsFull;
 
     /// <summary>Whether nothing is unconfirmed (held entries may remain).</summary>
     public bool AllConfirmed => _first == _end;
@@ -144,16 +153,22 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             var last = _end > _first ? At(_end - 1).Position : ConfirmedUpTo;
             if (entry.Position <= last)
                 throw new InvalidOperationException($"Entry {entry.Position} does not come after {last}.");
+            var hasEnded = endings.HasEnded(entry.Position);
+            var wasConfirmed = entry.Position <= _confirmedBefore;
             Push(new Item
             {
                 Position = entry.Position,
                 Batch = batch,
                 Offset = entry.Offset,
-                Length = entry.Length,
+                Length = hasEnded || wasConfirmed ? 0 : entry.Length,
                 PayloadLength = entry.PayloadLength,
-                Rejection = entry.Rejection,
+                // What was sent is not rejected for having expired since.
+                Rejection = hasEnded || wasConfirmed ? default : entry.Rejection,
                 TakenAt = entry.TakenAt,
                 LastOfBatch = i == entries.Length - 1,
+                Ticket = hasEnded ? null : endings.Open(entry),
+                HasEnded = hasEnded,
+                WasConfirmed = wasConfirmed,
             });
         }
 
@@ -186,7 +201,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             _written++;
         if (_written < stop && HasRoom(share))
         {
-            step = NextRun(stop);
+            step = NextRun(stop, now);
             return true;
         }
 
@@ -253,11 +268,21 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             entries += range.Entries;
         }
 
-        if (entries == 0 && _rejected.Count == 0)
+        var told = entries == 0 ? [] : endings.Settled(SettledUpTo);
+        if (entries == 0 && _ended.Count == 0)
             return null;
-        var rejected = _rejected;
-        _rejected = [];
-        return new Settleable(entries == 0 ? EntryPosition.Zero : SettledUpTo, entries, rejected);
+        var ended = TakeEnded();
+        if (told.Count > 0)
+            ended = [.. ended, .. told];
+        return new Settleable(entries == 0 ? EntryPosition.Zero : SettledUpTo, entries, ended);
+    }
+
+    /// <summary>Entries that ended by themselves and were not handed out yet.</summary>
+    public IReadOnlyList<EndedEntry> TakeEnded()
+    {
+        var ended = _ended;
+        _ended = [];
+        return ended;
     }
 
     /// <summary>Whether a hold is over but for the barrier that proves it, and none is on its way.</summary>
@@ -270,7 +295,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// again. Returns the positions that were under way, in order: among them stands what made the
     /// server hang up, if it was a stanza.
     /// </summary>
-    public IReadOnlyList<EntryPosition> StreamLost()
+    /// <param name="now">Monotonic time.</param>
+    public IReadOnlyList<EntryPosition> StreamLost(TimeSpan now)
     {
         var underWay = new List<EntryPosition>();
         for (var i = _first; i < _written; i++)
@@ -279,7 +305,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             if (item.Length == 0)
                 continue;
             item.Attempts++;
-            underWay.Add(item.Position);
+            if (item.HasEnded)
+                DoNotWrite(ref item);
+            else
+                underWay.Add(item.Position);
         }
 
         _barriers.Clear();
@@ -287,6 +316,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         _openBytes = 0;
         _written = _first;
         _writtenBytes = 0;
+        AbsorbUnsentFront(now);
         return underWay;
     }
 
@@ -307,7 +337,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         _held.Clear();
         HeldEntries = 0;
         HeldBytes = 0;
-        _rejected.Clear();
+        // What is dead comes again with its entry; who bounced is not asked again.
+        _ended.RemoveAll(entry => entry.IsDead);
+        _confirmedBefore = EntryPosition.Zero;
+        endings.ForgetOpen();
         if (settledUpTo is { } known)
             SettledUpTo = known;
     }
@@ -320,6 +353,36 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
         _held.AddLast(new HeldRange { LastPosition = upTo, Entries = entries, BeganAt = now, ConfirmedAt = now, AnySent = true });
         HeldEntries += entries;
+    }
+
+    /// <summary>
+    /// As <see cref="ContinueHold" />, where endings of entries that a predecessor saw confirmed are still to be told: those up to
+    /// here come again from the journal, and are held without being written.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The window is not empty.</exception>
+    public void ContinueHoldAndTell(EntryPosition upTo)
+    {
+        if (_held.Count > 0 || _first != _end)
+            throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
+        _confirmedBefore = upTo;
+    }
+
+    /// <summary>Whether entries that a predecessor saw confirmed are still to come from the journal.</summary>
+    public bool AwaitsConfirmed => ConfirmedUpTo < _confirmedBefore;
+
+    /// <summary>An entry ended before its neighbours: it is not written again, and what is to be told of it goes out with the next settlement.</summary>
+    public void End(EndedEntry entry, TimeSpan now)
+    {
+        _ended.Add(entry);
+        if (!TryFind(entry.Position, out var index))
+            return;
+        ref var item = ref At(index);
+        item.HasEnded = true;
+        item.Ticket = null;
+        // One that is under way stays so until its barrier returns, or its stream ends.
+        if (index >= _written)
+            DoNotWrite(ref item);
+        AbsorbUnsentFront(now);
     }
 
     /// <summary>How often an entry was written to a stream that ended; 0 when it is not in the window.</summary>
@@ -336,16 +399,23 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             return false;
         ref var item = ref At(index);
         item.Attempts = Math.Max(item.Attempts, attempts);
-        UnconfirmedBytes -= item.Length;
-        item.Length = 0;
+        if (item.Length > 0)
+            item.Ticket ??= endings.OfStanza(item.Batch.Bytes(item.Offset, item.Length), position, item.TakenAt);
+        DoNotWrite(ref item);
         item.Rejection = rejection;
         AbsorbUnsentFront(now);
         return true;
     }
 
+    private void DoNotWrite(ref Item item)
+    {
+        UnconfirmedBytes -= item.Length;
+        item.Length = 0;
+    }
+
     private bool AreSettleable(int atLeast)
     {
-        long entries = _rejected.Count;
+        long entries = _ended.Count;
         for (var node = _held.First; entries < atLeast && node is not null && IsSettleable(node.Value); node = node.Next)
             entries += node.Value.Entries;
         return entries >= atLeast;
@@ -359,7 +429,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         _written - _first < Math.Max(limits.BarrierEntries, limits.UnconfirmedEntries * share)
         && _writtenBytes < Math.Max(limits.BarrierBytes, limits.UnconfirmedBytes * share);
 
-    private WriteStep NextRun(long stop)
+    private WriteStep NextRun(long stop, TimeSpan now)
     {
         ref var head = ref At(_written);
         var (batch, start) = (head.Batch, head.Offset);
@@ -376,6 +446,11 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 _writtenBytes += item.Length;
                 _openEntries++;
                 _openBytes += item.Length;
+                if (item.Ticket is { } ticket)
+                {
+                    ticket.WrittenAt = now;
+                    ticket.Attempts++;
+                }
             }
 
             _written++;
@@ -391,7 +466,12 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         var range = new HeldRange { BeganAt = now, ConfirmedAt = now };
         var count = 0;
         for (; _first < upTo; count++)
+        {
+            if (At(_first) is { Length: > 0, Ticket: { } ticket })
+                ticket.ConfirmedAt = now;
             AddFrontTo(range);
+        }
+
         if (_held.Last?.Value is { AnySent: true } last && range.AnySent && now - last.BeganAt < RangeSpan)
         {
             // The later time holds for all of them: never too early, and late by an instant.
@@ -419,6 +499,13 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 _held.AddLast(range);
             }
 
+            if (At(_first).WasConfirmed)
+            {
+                if (At(_first).Ticket is { } ticket)
+                    ticket.ConfirmedAt = now;
+                range.ConfirmedAt = now;
+            }
+
             AddFrontTo(range);
         }
 
@@ -432,18 +519,11 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         range.LastPosition = item.Position;
         range.Entries++;
         range.Bytes += item.PayloadLength;
-        range.AnySent |= item.Length > 0;
+        range.AnySent |= item.Length > 0 || item.WasConfirmed;
         HeldEntries++;
         HeldBytes += item.PayloadLength;
         if (item.Rejection.Reason != RejectionReason.None)
-        {
-            _rejected.Add(new RejectedEntry(
-                item.Position,
-                RejectionReasonNames.WireName(item.Rejection.Reason),
-                item.Rejection.Detail ?? "",
-                item.Rejection.Offset,
-                item.Attempts));
-        }
+            _ended.Add(endings.Dead(item.Position, item.Rejection, item.Attempts, item.Ticket));
 
         DropFront();
     }

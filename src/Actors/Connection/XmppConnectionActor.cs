@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security;
 using System.Text;
 using Akka.Actor;
 using Akka.Event;
@@ -159,7 +158,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan UptimePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan WriterStormDelay = TimeSpan.FromMilliseconds(100);
     private const int WriterFailuresPerSecond = 64;
-    private const int OwnIdsRemembered = 200_000;
 
     // Between two returned barriers.
     private const int MaxReplyBytes = 256 * 1024;
@@ -180,7 +178,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly OrderedRelease _release = new();
     private readonly RoundTripControl _control;
     private readonly ReconnectPolicy _reconnect;
-    private readonly KnownIds _ids = new(OwnIdsRemembered);
+    private readonly EndingBook _endings;
+    private readonly EntityAnswers _answers;
     private readonly Dictionary<EntryPosition, (Rejection Rejection, int Attempts)> _convicted = [];
 
     private ConnectionState _state = ConnectionState.Connecting;
@@ -239,7 +238,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _time = time;
         _random = random;
         _origin = time.GetTimestamp();
-        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold);
+        _answers = new EntityAnswers(settings.Xmpp.Domain);
+        _endings = new EndingBook(settings.Outcomes, settings.Confirm.Grade, time.GetUtcNow());
+        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
         _life = new StreamLife(0, _xmpp.Endpoints[0], new BarrierIdentity(_xmpp.Domain));
@@ -417,6 +418,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         {
             _puller = Sender;
             _recovered = message.Recovery;
+            _endings.Seal = message.Recovery.Seal;
             TryResume();
         });
         Receive<RedisPullerActor.TakingStopped>(message =>
@@ -574,7 +576,16 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                 else
                 {
                     // The predecessor saw these confirmed: the hold is continued, not begun again with a re-send.
-                    after = mark.Position < recovery.Last ? mark.Position : recovery.Last;
+                    var confirmed = mark.Position < recovery.Last ? mark.Position : recovery.Last;
+                    if (mark.Owed)
+                    {
+                        _window.ContinueHoldAndTell(confirmed);
+                        _markTold = confirmed;
+                        StartFlow(after);
+                        return;
+                    }
+
+                    after = confirmed;
                     var held = recovery.First.High == 0 && after.High == 0
                         ? (long)(after.Low - recovery.First.Low) + 1
                         : Math.Min(recovery.Count, 1);
@@ -705,7 +716,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         AdvanceBisection();
         // What is less than a batch waits for the tick: at a thousand messages a second, settlements that each
         // came by themselves were what made its slowest ones slow (docs/performance.md).
-        Settle(atLeast: _settings.Queue.BatchEntries);
+        // Where somebody waits for a reply, the reply does not wait.
+        Settle(atLeast: _endings.RepliesOwed > 0 ? 1 : _settings.Queue.BatchEntries);
         TellWindow();
         TryFinishDrain();
     }
@@ -735,9 +747,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             // must not fill our memory with answers that the server does not read.
             if (_life.ReplyBytes >= MaxReplyBytes)
                 return;
-            var reply = Encoding.UTF8.GetBytes(
-                $"<iq type='error' id='{Escape(iq.Id)}' from='{Escape(iq.To ?? _xmpp.Domain)}' to='{Escape(iq.From)}'>"
-                + "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+            var reply = _answers.Answer(iq, Now);
             _life.ReplyBytes += reply.Length;
             Link.Output.Write(reply);
             Link.Flush();
@@ -772,7 +782,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         }
 
-        if (bounced.Id is not { Length: > 0 } id || bounced.From is not { } from || !_ids.Knows(Encoding.UTF8.GetBytes(id)))
+        var meaning = bounced is { Id.Length: > 0, From: not null } ? _endings.Bounced(bounced, _window.SettledUpTo) : BounceMeaning.Nothing;
+        if (!meaning.IsOurs)
         {
             _metrics.Received(bounced.Kind switch
             {
@@ -785,12 +796,18 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         _metrics.Bounced(bounced.Error.Type, bounced.Error.Condition);
         // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
-        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", id, bounced.Error.Type, bounced.Error.Condition);
-        // Through the parent, who knows the publisher that lives now.
-        Context.Parent.Tell(new InboundPublisherActor.Publish([new Bounce(bounced.Kind, id, from, bounced.Error)]));
+        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", bounced.Id, bounced.Error.Type, bounced.Error.Condition);
+        if (meaning.Ended is { } ended)
+        {
+            _window.End(ended, Now);
+            Settle(atLeast: ended.Outcome!.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
+        }
+        else if (meaning.Late is { } late)
+        {
+            // Through the parent, who knows the publisher that lives now.
+            Context.Parent.Tell(new InboundPublisherActor.Publish([late]));
+        }
     }
-
-    private static string Escape(string? text) => SecurityElement.Escape(text) ?? "";
 
     private void OnBatchEncoded(EncodedBatch batch)
     {
@@ -803,7 +820,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _release.Offer(batch);
         while (_release.TryTake(out var next))
         {
-            _ids.Remember(next.Entries);
+            _endings.Remember(next.Entries);
             foreach (ref readonly var entry in next.Entries)
             {
                 _releasedBytes += entry.PayloadLength;
@@ -952,7 +969,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         // A conviction is kept until its entry has left the journal: until then it may be read again.
         foreach (var position in _convicted.Keys.Where(position => position <= settleable.UpTo).ToArray())
             _convicted.Remove(position);
-        Tell(new Settlement(settleable.UpTo, settleable.Rejected, MayMark ? Mark() : null));
+        Tell(new Settlement(settleable.UpTo, settleable.Ended, MayMark ? Mark() : null));
         TellWindow();
     }
 
@@ -964,12 +981,13 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     // A mark says that this server confirmed everything up to it. Before the stream was resumed that is
     // what an earlier server said; before the uptime is known the mark could not be held against it.
-    private bool MayMark => _flowStarted && _life is { Resumed: true, UptimeSettled: true };
+    private bool MayMark => _flowStarted && _life is { Resumed: true, UptimeSettled: true } && !_window.AwaitsConfirmed;
 
     private ConfirmedMark Mark()
     {
         _markTold = _window.ConfirmedUpTo;
-        return new ConfirmedMark(_markTold, _life.Endpoint.ToString(), _life.Uptime?.StartedAtUnix ?? 0, default);
+        return new ConfirmedMark(
+            _markTold, _life.Endpoint.ToString(), _life.Uptime?.StartedAtUnix ?? 0, default, _endings.Owes(_markTold));
     }
 
     /// <summary>
@@ -1069,7 +1087,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _ => StreamEndKind.Unrelated,
         };
         var underWayFor = _window.OldestBarrierAt is { } oldest ? Now - oldest : lived;
-        var underWay = _window.StreamLost();
+        var underWay = _window.StreamLost(Now);
         _metrics.Resent(underWay.Count);
 
         if (_bisection is { Over: false } bisection)
@@ -1159,6 +1177,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private void FinishDrain()
     {
         var complete = _window.AllConfirmed && _takingStopped is not null;
+        // Bounces that came while the stream was closing: nobody will hear of them again.
+        if (_window.TakeEnded() is { Count: > 0 } ended)
+            Tell(Settlement.Nothing with { Ended = ended });
         Timers.CancelAll();
         CountBytes(_life);
         SetState(ConnectionState.Idle);

@@ -8,16 +8,24 @@ using Bridge.Telemetry;
 namespace Bridge.Inbound;
 
 /// <summary>
-/// Carries what the server answers to Redis: bounces, to the outcome stream. While Redis is away it
-/// keeps a bounded number and drops and counts what comes beyond. Child of
+/// Carries outcomes to Redis that no settlement can carry: of messages that have left the journal, to the outcome stream; and
+/// replies, which settlements put down beside the queue, to the lists where somebody waits for them. While Redis
+/// is away it keeps a bounded number of outcomes and drops and counts what comes beyond; replies are kept by Redis. Child of
 /// <see cref="BridgeActor" />, which replaces it; what it had buffered is then gone, and counted by
-/// nobody: bounces inform, entries do not depend on them.
+/// nobody: late bounces inform, entries do not depend on them.
 /// </summary>
 public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 {
-    /// <summary>Bounces to publish.</summary>
-    /// <param name="Bounces">In the order of their arrival.</param>
-    public sealed record Publish(IReadOnlyList<Bounce> Bounces);
+    /// <summary>Outcomes to publish.</summary>
+    /// <param name="Outcomes">In the order of their arrival.</param>
+    public sealed record Publish(IReadOnlyList<Outcome> Outcomes);
+
+    /// <summary>Replies may lie beside the queue: carry them to their lists.</summary>
+    public sealed record DeliverReplies
+    {
+        /// <summary>The only one.</summary>
+        public static readonly DeliverReplies Instance = new();
+    }
 
     /// <summary>Publish what is buffered, then say <see cref="Flushed" /> to the sender. For the end of a drain.</summary>
     public sealed record Flush;
@@ -27,7 +35,9 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 
     private sealed record Published(int Count);
 
-    private sealed record PublishFailed(Exception Cause);
+    private sealed record RepliesDelivered(ReplyDelivery Delivery);
+
+    private sealed record PublishFailed(Exception Cause, bool OfReplies);
 
     private sealed record TryAgain
     {
@@ -41,8 +51,9 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     private readonly IOutcomeStream _stream;
     private readonly BridgeMetrics _metrics;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly Queue<Bounce> _buffer = new();
+    private readonly Queue<Outcome> _buffer = new();
     private bool _callUnderWay;
+    private bool _repliesWaiting;
     private bool _failing;
     private bool _dropping;
     private IActorRef? _flushRequester;
@@ -68,20 +79,33 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     {
         Receive<Publish>(message =>
         {
-            foreach (var bounce in message.Bounces)
-                Keep(bounce);
+            foreach (var outcome in message.Outcomes)
+                Keep(outcome);
+            Send();
+        });
+        Receive<DeliverReplies>(_ =>
+        {
+            _repliesWaiting = true;
             Send();
         });
         Receive<Published>(message =>
         {
-            _callUnderWay = false;
             for (var i = 0; i < message.Count; i++)
                 _buffer.Dequeue();
-            if (_failing)
-                _log.Info("Outcomes can be published again");
-            (_failing, _dropping) = (false, false);
-            Send();
-            AnswerFlush();
+            Succeeded();
+        });
+        Receive<RepliesDelivered>(message =>
+        {
+            var (delivered, refused, mayBeMore) = message.Delivery;
+            _metrics.RepliesDelivered(delivered);
+            _repliesWaiting |= mayBeMore;
+            if (refused > 0)
+            {
+                _metrics.RepliesDropped(refused);
+                _log.Warning("{Count} replies could not be put into their lists, which hold another type or do not fit into Redis: they are dropped", refused);
+            }
+
+            Succeeded();
         });
         Receive<PublishFailed>(message =>
         {
@@ -91,6 +115,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
             if (!_failing)
                 _log.Warning("Outcomes cannot be published and are kept, up to {Limit}: {Cause}", _settings.Buffer, message.Cause.Message);
             _failing = true;
+            _repliesWaiting |= message.OfReplies;
             AnswerFlush();
             Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, RetryAfter);
         });
@@ -104,17 +129,17 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 
     private void AnswerFlush()
     {
-        if (_flushRequester is not { } requester || (!_failing && (_callUnderWay || _buffer.Count > 0)))
+        if (_flushRequester is not { } requester || (!_failing && (_callUnderWay || _repliesWaiting || _buffer.Count > 0)))
             return;
         _flushRequester = null;
         requester.Tell(new Flushed());
     }
 
-    private void Keep(Bounce bounce)
+    private void Keep(Outcome outcome)
     {
         if (_buffer.Count < _settings.Buffer)
         {
-            _buffer.Enqueue(bounce);
+            _buffer.Enqueue(outcome);
             return;
         }
 
@@ -124,14 +149,37 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
         _dropping = true;
     }
 
+    private void Succeeded()
+    {
+        _callUnderWay = false;
+        if (_failing)
+            _log.Info("Outcomes can be published again");
+        (_failing, _dropping) = (false, false);
+        Send();
+        AnswerFlush();
+    }
+
     private void Send()
     {
-        if (_callUnderWay || _buffer.Count == 0 || Timers.IsTimerActive(nameof(TryAgain)))
+        if (_callUnderWay || Timers.IsTimerActive(nameof(TryAgain)))
+            return;
+        if (_repliesWaiting)
+        {
+            _callUnderWay = true;
+            _repliesWaiting = false;
+            _stream.DeliverRepliesAsync().PipeTo(Self, Self, delivery => new RepliesDelivered(delivery), cause => new PublishFailed(cause, true));
+            return;
+        }
+
+        if (_buffer.Count == 0)
             return;
         _callUnderWay = true;
-        Bounce[] batch = [.. _buffer.Take(BatchSize)];
-        _stream.AppendAsync(batch).PipeTo(Self, Self, () => new Published(batch.Length), cause => new PublishFailed(cause));
+        Outcome[] batch = [.. _buffer.Take(BatchSize)];
+        _stream.AppendAsync(batch).PipeTo(Self, Self, () => new Published(batch.Length), cause => new PublishFailed(cause, false));
     }
+
+    /// <inheritdoc />
+    protected override void PreStart() => Self.Tell(DeliverReplies.Instance);
 
     /// <inheritdoc />
     protected override void PostStop() =>

@@ -1,3 +1,5 @@
+using Bridge.Outcomes;
+
 namespace Bridge.Queue;
 
 /// <summary>
@@ -89,13 +91,15 @@ public readonly record struct TakeLimits(int Entries, int Bytes);
 /// False when Redis does not remember what this object saw it do (a first recovery, a failover
 /// that lost the tail, a flush): what memory holds must then be thrown away.
 /// </param>
+/// <param name="Seal">The key of the generated ids, which lives in Redis.</param>
 public sealed record Recovery(
     QueueSession Session,
     long Count,
     EntryPosition First,
     EntryPosition Last,
     ConfirmedMark? Mark,
-    bool ContinuesHistory);
+    bool ContinuesHistory,
+    IdSeal? Seal = null);
 
 /// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
 /// <param name="Entries">The entries; empty when there was nothing. Whoever gets them owns them.</param>
@@ -124,28 +128,45 @@ public sealed record TakenEntries(
 /// <param name="Reason">Wire name of the reason: <c>oversize</c>, <c>empty-payload</c> or <c>trimmed</c>.</param>
 public readonly record struct OversizeEntry(EntryPosition Position, long Bytes, string Reason);
 
-/// <summary>A prefix of the journal to settle, and rejected entries to dead-letter, in it or behind it.</summary>
+/// <summary>A prefix of the journal to settle, and entries that end by themselves, in it or behind it.</summary>
 /// <param name="UpTo">Everything up to and including this position is settled; <see cref="EntryPosition.Zero" />: nothing.</param>
-/// <param name="Rejected">
-/// Entries of the journal that go to the dead-letter stream, in order. One behind the prefix goes at
+/// <param name="Ended">
+/// Entries of the journal that are dead-lettered, or of which an ending is told. One behind the prefix ends at
 /// once as well: on a list its place in the journal is kept by an <see cref="EntryKind.DeadLettered" />
-/// entry, on a stream it leaves the journal. One that went there already, or that the journal does
-/// not have, is passed over.
+/// entry, on a stream it leaves the journal. One that ended already, or that the journal does
+/// not have, is passed over, so that each ends once, whoever says it how often.
 /// </param>
 /// <param name="Mark">The confirmed mark to write in the same step, if any.</param>
-public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<RejectedEntry> Rejected, ConfirmedMark? Mark)
+public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<EndedEntry> Ended, ConfirmedMark? Mark)
 {
     /// <summary>Settles nothing.</summary>
     public static readonly Settlement Nothing = new(EntryPosition.Zero, [], null);
+
+    /// <summary>Whether a message with a list for its reply ends with it.</summary>
+    public bool Replies => Ended.Any(entry => entry.Outcome?.ReplyTo is not null);
 }
 
-/// <summary>An entry to dead-letter, with what is said of it there.</summary>
+/// <summary>An entry that ends: dead-lettered with what is said of it there, or with no more than its ending to tell.</summary>
 /// <param name="Position">Its place.</param>
-/// <param name="Reason">Wire name of the reason.</param>
+/// <param name="Reason">Wire name of the dead letter's reason; empty for one that is not dead-lettered.</param>
 /// <param name="Detail">One line; may be empty.</param>
 /// <param name="Offset">Byte offset of the fault in the payload, -1 if none.</param>
 /// <param name="Attempts">How often it was written to a socket.</param>
-public sealed record RejectedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts);
+/// <param name="Outcome">What is told, where somebody wants to know.</param>
+public sealed record EndedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts, Outcome? Outcome = null)
+{
+    /// <summary>One that is not dead-lettered.</summary>
+    public static EndedEntry Told(EntryPosition position, Outcome outcome) => new(position, "", "", -1, 0, outcome);
+
+    /// <summary>
+    /// The generated id, without its seal, that the entry must have to be ended; null: whichever. After a failover that lost the
+    /// last takes another entry may have the place that an answer speaks of.
+    /// </summary>
+    public string? Expected { get; init; }
+
+    /// <summary>Whether it goes to the dead-letter stream.</summary>
+    public bool IsDead => Reason.Length > 0;
+}
 
 /// <summary>What a settlement changed.</summary>
 /// <param name="Removed">Entries that left the journal, without those that left a place holder in it.</param>
@@ -161,7 +182,11 @@ public readonly record struct SettleResult(long Removed, long DeadLettered, long
 /// <param name="Endpoint">The server endpoint that confirmed it.</param>
 /// <param name="ServerStart">Unix milliseconds at which that server started, 0 where it does not tell.</param>
 /// <param name="At">When it was written, by the clock of Redis; ignored when writing.</param>
-public sealed record ConfirmedMark(EntryPosition Position, string Endpoint, long ServerStart, DateTimeOffset At);
+/// <param name="Owed">
+/// Whether the ending of an entry up to the mark is still to be told: a new owner then reads the entries up to the mark again,
+/// though it sends none of them.
+/// </param>
+public sealed record ConfirmedMark(EntryPosition Position, string Endpoint, long ServerStart, DateTimeOffset At, bool Owed = false);
 
 /// <summary>How much waits.</summary>
 /// <param name="Queued">Entries not yet taken.</param>

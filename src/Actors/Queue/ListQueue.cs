@@ -1,3 +1,4 @@
+using Bridge.Outcomes;
 using Bridge.Settings;
 using RESPite.Messages;
 using StackExchange.Redis;
@@ -12,13 +13,15 @@ namespace Bridge.Queue;
 /// <param name="link">For every call that does not block; its owner is the caller.</param>
 /// <param name="settings">The queue.</param>
 /// <param name="dead">The bounds of its dead letters.</param>
+/// <param name="outcomes">What is told of endings, and its bounds.</param>
 /// <param name="time">The clock of deadlines and pauses.</param>
-public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time = null)
-    : RedisQueue(link, settings, dead, time)
+public sealed class ListQueue(
+    RedisLink link, QueueSettings settings, DeadLetterSettings dead, OutcomeSettings outcomes, TimeProvider? time = null)
+    : RedisQueue(link, settings, dead, outcomes, time)
 {
     private static readonly RedisScript Recover = RedisScript.Load("list-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "list-journal", "list-settle", "list-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "list-journal", "list-settle", "list-settle-main");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "tell", "list-journal", "list-settle", "list-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "tell", "list-journal", "list-settle", "list-settle-main");
     private static readonly RedisScript Read = RedisScript.Load("fence", "list-journal", "list-read-main");
 
     private readonly RedisLink _link = link;
@@ -31,6 +34,8 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
         (settings.Keys.Lease, "string"),
         (settings.Keys.Confirmed, "hash"),
         (settings.Keys.Dead, "stream"),
+        (settings.Keys.Outcomes, "stream"),
+        (settings.Keys.Replies, "stream"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;
@@ -51,7 +56,7 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
         return new QueueDepth(await queued.ConfigureAwait(false), await journal.ConfigureAwait(false), null);
     }
 
-    private protected override RedisValue[] RecoverArguments(EntryPosition seen) => [seen.Low];
+    private protected override RedisValue[] RecoverArguments(EntryPosition seen) => [seen.Low, ""];
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.Low;
 
@@ -64,7 +69,7 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
         return database.ExecuteRespAsync("BLMOVE", arguments);
     }
 
-    private protected override EntryBatch ReadEntries(ref RespReader reader) => JournalRun.Read(ref reader);
+    private protected override EntryBatch ReadEntries(ref RespReader reader) => JournalRun.Read(ref reader, Seal);
 
     private Task<long> LengthAsync(RedisConnection connection, string key) =>
         _link.SendAsync(connection, database => database.ListLengthAsync(key), Settings.CallTimeout);
@@ -73,9 +78,9 @@ public sealed class ListQueue(RedisLink link, QueueSettings settings, DeadLetter
 /// <summary>Numbers the payloads of a list's journal by the runs that they belong to. Pure.</summary>
 internal static class JournalRun
 {
-    /// <summary>Reads an array of runs and one of payloads. An empty payload holds the place of a dead letter.</summary>
+    /// <summary>Reads an array of runs and one of payloads, whose generated ids get this seal. An empty payload holds the place of a dead letter.</summary>
     /// <exception cref="QueueFaultException">The runs have gaps, or are for more or fewer entries than there are.</exception>
-    public static EntryBatch Read(ref RespReader reader)
+    public static EntryBatch Read(ref RespReader reader, IdSeal? seal)
     {
         reader.MoveNextAggregate();
         var runs = new TakenRun[reader.AggregateLength()];
@@ -95,7 +100,7 @@ internal static class JournalRun
             if (run.Count > left)
                 throw TakeReply.Unreadable();
             left -= run.Count;
-            var ids = new GeneratedIds(run.Prefix, ofStream: false);
+            var ids = new GeneratedIds(run.Prefix, ofStream: false, seal);
             for (var i = 0; i < run.Count; i++)
             {
                 reader.MoveNextScalar();

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Text;
 
 namespace Bridge.Queue;
@@ -35,7 +34,7 @@ public readonly record struct QueueEntry(
     DateTimeOffset TakenAt,
     DateTimeOffset? PushedAt)
 {
-    /// <summary>The generated id as text, for logs and tests; the hot path writes it where it belongs.</summary>
+    /// <summary>The generated id as text, without a seal, which only the recipient's address makes.</summary>
     public string GeneratedId
     {
         get
@@ -43,40 +42,5 @@ public readonly record struct QueueEntry(
             Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
             return Encoding.ASCII.GetString(id[..Ids.Write(Position, id)]);
         }
-    }
-}
-
-/// <summary>
-/// The stanza ids of the entries that one session took from a list (<c>b-&lt;prefix&gt;-&lt;sequence&gt;</c>), or of all
-/// entries of a stream (<c>b-&lt;prefix&gt;-&lt;entry id&gt;</c>): stable over re-sends and takeovers, never used twice.
-/// Letters, digits and <c>-</c> only. Written when a stanza needs one, because most bring their own.
-/// </summary>
-/// <param name="prefix">8 or 16 hexadecimal digits.</param>
-/// <param name="ofStream">Whether both halves of the position are written, as a stream's entry ids have them.</param>
-public sealed class GeneratedIds(string prefix, bool ofStream)
-{
-    /// <summary>No id is longer, in bytes.</summary>
-    public const int MaxBytes = 64;
-
-    private readonly byte[] _beginning = Encoding.ASCII.GetBytes("b-" + prefix + "-");
-
-    /// <summary>Writes the id of the entry at a position.</summary>
-    /// <returns>Its length in bytes.</returns>
-    /// <exception cref="ArgumentException">The target is shorter than <see cref="MaxBytes" />.</exception>
-    public int Write(EntryPosition position, Span<byte> target)
-    {
-        if (target.Length < MaxBytes)
-            throw new ArgumentException("The target is too short for an id.", nameof(target));
-        _beginning.CopyTo(target);
-        var length = _beginning.Length;
-        if (ofStream)
-        {
-            Utf8Formatter.TryFormat(position.High, target[length..], out var high);
-            length += high;
-            target[length++] = (byte)'-';
-        }
-
-        Utf8Formatter.TryFormat(position.Low, target[length..], out var low);
-        return length + low;
     }
 }

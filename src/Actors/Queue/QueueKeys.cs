@@ -17,6 +17,7 @@ public sealed record QueueKeys
         Confirmed = tagged + ":confirmed";
         Dead = tagged + ":dead";
         Outcomes = tagged + ":outcomes";
+        Replies = tagged + ":replies";
         None = tagged + ":none";
     }
 
@@ -40,6 +41,9 @@ public sealed record QueueKeys
 
     /// <summary>The outcome stream.</summary>
     public string Outcomes { get; }
+
+    /// <summary>Replies on their way to lists, which may lie in other slots.</summary>
+    public string Replies { get; }
 
     /// <summary>
     /// A key in the queue's slot that never exists: deleting it is the first write of every script,

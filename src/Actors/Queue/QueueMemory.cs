@@ -49,7 +49,7 @@ internal sealed class QueueMemory
         Seen = facts.Taken;
         _open = new OpenSession(session, connection, waiting);
         continues &= _settlements.Recovered(facts.Count, facts.First);
-        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues);
+        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues, facts.Seal);
     }
 
     /// <summary>
@@ -97,13 +97,14 @@ internal sealed class QueueMemory
         if (_open?.Session != session)
             return new SettlementPart(settlement, EntryPosition.Zero, EntryPosition.Zero);
         var after = _open.SettleAsked;
-        var rejectedBefore = _open.LastRejected;
+        var endedBefore = _open.LastEnded;
         if (settlement.UpTo > after)
             _open.SettleAsked = settlement.UpTo;
-        if (settlement.Rejected is [.., var last])
-            _open.LastRejected = last.Position;
+        // One that must have a certain id may be passed over, and stay.
+        if (settlement.Ended.LastOrDefault(entry => entry.Expected is null) is { } last)
+            _open.LastEnded = last.Position;
         // Asking twice for the same is no gap.
-        return new SettlementPart(settlement, after < settlement.UpTo ? after : EntryPosition.Zero, rejectedBefore);
+        return new SettlementPart(settlement, after < settlement.UpTo ? after : EntryPosition.Zero, endedBefore);
     }
 
     private sealed class OpenSession(QueueSession session, long connection, long waiting)
@@ -116,7 +117,7 @@ internal sealed class QueueMemory
 
         public EntryPosition SettleAsked { get; set; } = EntryPosition.Zero;
 
-        public EntryPosition LastRejected { get; set; } = EntryPosition.Zero;
+        public EntryPosition LastEnded { get; set; } = EntryPosition.Zero;
     }
 }
 
@@ -130,8 +131,8 @@ internal sealed record RecoveryAttempt(string Prefix, string? LastPrefix, EntryP
 /// <summary>What one call settles.</summary>
 /// <param name="Settlement">The settlement or a part of it.</param>
 /// <param name="After">Up to where the calls before it were to settle.</param>
-/// <param name="RejectedBefore">The last entry that the calls before it were to dead-letter.</param>
-internal sealed record SettlementPart(Settlement Settlement, EntryPosition After, EntryPosition RejectedBefore)
+/// <param name="EndedBefore">The last entry that the calls before it were to end.</param>
+internal sealed record SettlementPart(Settlement Settlement, EntryPosition After, EntryPosition EndedBefore)
 {
     /// <summary>Settles nothing.</summary>
     public static readonly SettlementPart Nothing = new(Settlement.Nothing, EntryPosition.Zero, EntryPosition.Zero);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bridge.Outcomes;
 using RESPite.Messages;
 
 namespace Bridge.Queue;
@@ -12,7 +13,8 @@ internal sealed record RecoverReply(
     string PreviousPrefix,
     EntryPosition PreviousTaken,
     ConfirmedMark? Mark,
-    EntryPosition Taken)
+    EntryPosition Taken,
+    IdSeal? Seal)
 {
     /// <summary>Reads the reply.</summary>
     /// <exception cref="QueueFaultException">A field has not the form that Bridge writes.</exception>
@@ -27,11 +29,23 @@ internal sealed record RecoverReply(
         var last = Position(ref reader);
         var prefix = Text(ref reader);
         var previousTaken = Position(ref reader);
-        var mark = MarkOf(Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader));
-        return new RecoverReply(session, count, first, last, prefix, previousTaken, mark, Position(ref reader));
+        var mark = MarkOf(Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader));
+        return new RecoverReply(session, count, first, last, prefix, previousTaken, mark, Position(ref reader), SealOf(Text(ref reader)));
     }
 
-    private static ConfirmedMark? MarkOf(string position, string at, string endpoint, string start)
+    private static IdSeal SealOf(string key)
+    {
+        try
+        {
+            return new IdSeal(key);
+        }
+        catch (FormatException)
+        {
+            throw TakeReply.Unreadable();
+        }
+    }
+
+    private static ConfirmedMark? MarkOf(string position, string at, string endpoint, string start, string owed)
     {
         if (position.Length == 0)
             return null;
@@ -39,7 +53,7 @@ internal sealed record RecoverReply(
             || !long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
             || !long.TryParse(start, NumberStyles.None, CultureInfo.InvariantCulture, out var serverStart))
             throw TakeReply.Unreadable();
-        return new ConfirmedMark(confirmed, endpoint, serverStart, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
+        return new ConfirmedMark(confirmed, endpoint, serverStart, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds), owed == "1");
     }
 
     private static string Text(ref RespReader reader)

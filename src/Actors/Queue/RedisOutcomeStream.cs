@@ -1,47 +1,71 @@
 using Bridge.Outcomes;
 using Bridge.Settings;
-using Bridge.Stanzas;
 using StackExchange.Redis;
 
 namespace Bridge.Queue;
 
 /// <summary>
-/// The outcome stream <c>{q}:outcomes</c>: one entry for each bounce, with the fields <c>ending</c>,
-/// <c>id</c>, <c>to</c>, <c>kind</c>, <c>type</c>, <c>condition</c> and <c>text</c>. Bounded by count.
+/// The outcome stream <c>{q}:outcomes</c>, bounded by count, and the way of replies from <c>{q}:replies</c> to their lists. What
+/// an outcome says: <see cref="Outcome.Fields" />.
 /// </summary>
 /// <param name="link">A connection that does not block; its owner is the caller.</param>
 /// <param name="keys">The queue's keys.</param>
-/// <param name="settings">The bound.</param>
+/// <param name="settings">The bounds.</param>
 public sealed class RedisOutcomeStream(RedisLink link, QueueKeys keys, OutcomeSettings settings) : IOutcomeStream
 {
+    private const int RepliesPerCall = 500;
+
+    private static readonly RedisScript Reply = RedisScript.Load("reply");
+
     /// <inheritdoc />
-    public Task AppendAsync(IReadOnlyList<Bounce> bounces) => link.CallAsync(async database =>
+    public Task AppendAsync(IReadOnlyList<Outcome> outcomes) => link.CallAsync(async database =>
     {
         // Issued together and in order; the last reply comes after all the others.
-        var batch = new Task[bounces.Count];
+        var batch = new Task[outcomes.Count];
         for (var i = 0; i < batch.Length; i++)
-            batch[i] = database.StreamAddAsync(keys.Outcomes, Fields(bounces[i]), maxLength: settings.MaxEntries, useApproximateMaxLength: true);
+            batch[i] = database.StreamAddAsync(keys.Outcomes, Fields(outcomes[i]), maxLength: settings.MaxEntries, useApproximateMaxLength: true);
         await Task.WhenAll(batch).ConfigureAwait(false);
         return true;
     });
 
     /// <inheritdoc />
+    public async Task<ReplyDelivery> DeliverRepliesAsync()
+    {
+        var lying = await link.CallAsync(database => database.StreamRangeAsync(keys.Replies, count: RepliesPerCall)).ConfigureAwait(false);
+        if (lying.Length == 0)
+            return default;
+        var carried = await Task.WhenAll(lying.Select(CarryAsync)).ConfigureAwait(false);
+        // Behind the lists: a reply that is carried twice is the same twice, one that is removed first may be lost.
+        await link.CallAsync(database => database.StreamDeleteAsync(keys.Replies, [.. lying.Select(entry => entry.Id)])).ConfigureAwait(false);
+        var delivered = carried.Count(isIn => isIn);
+        return new ReplyDelivery(delivered, lying.Length - delivered, lying.Length == RepliesPerCall);
+    }
+
+    /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private static NameValueEntry[] Fields(Bounce bounce) =>
-    [
-        new("ending", "bounced"),
-        new("id", bounce.Id),
-        new("to", bounce.From),
-        new("kind", bounce.Kind switch
+    private async Task<bool> CarryAsync(StreamEntry entry)
+    {
+        try
         {
-            StanzaKind.Message => "message",
-            StanzaKind.Presence => "presence",
-            StanzaKind.Iq => "iq",
-            _ => "other",
-        }),
-        new("type", StanzaError.WireName(bounce.Error.Type)),
-        new("condition", StanzaError.WireName(bounce.Error.Condition)),
-        new("text", bounce.Error.Text ?? ""),
-    ];
+            (await link.CallAsync(database => database.ExecuteRespAsync(
+                "EVAL",
+                Reply.Arguments([(RedisKey)(string?)entry["key"]], entry["reply"], (long)settings.ReplyTimeToLive.TotalMilliseconds))).ConfigureAwait(false)).Dispose();
+            return true;
+        }
+        catch (QueueFaultException fault) when (fault.Fault is QueueFault.WrongType or QueueFault.OutOfMemory or QueueFault.Forbidden)
+        {
+            // Of this list alone, and not to be mended here: the others must not wait for it.
+            return false;
+        }
+    }
+
+    private static NameValueEntry[] Fields(Outcome outcome)
+    {
+        var fields = outcome.Fields();
+        var entries = new NameValueEntry[fields.Count / 2];
+        for (var i = 0; i < entries.Length; i++)
+            entries[i] = new NameValueEntry(fields[2 * i], fields[(2 * i) + 1]);
+        return entries;
+    }
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Bridge.Inbound;
 using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -507,15 +508,24 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     {
         _settling = null;
         _metrics.Settled(result.Removed);
+        EndedEntry[] dead = [.. settlement.Ended.Where(entry => entry.IsDead)];
         // Of a settlement that was said again, the first ones may have been dead-lettered, and counted, before.
-        foreach (var rejected in settlement.Rejected.Skip(settlement.Rejected.Count - (int)result.DeadLettered))
+        foreach (var entry in dead.AsSpan(Math.Max(0, dead.Length - (int)result.DeadLettered)))
         {
-            _metrics.DeadLettered(rejected.Reason);
+            _metrics.DeadLettered(entry.Reason);
             _log.Warning(
                 "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
-                rejected.Position, _settings.Keys.Queue, rejected.Reason, rejected.Offset, rejected.Detail);
+                entry.Position, _settings.Keys.Queue, entry.Reason, entry.Offset, entry.Detail);
         }
 
+        foreach (var entry in settlement.Ended)
+        {
+            if (entry.Outcome is { } outcome)
+                _metrics.Ended(outcome.Ending);
+        }
+
+        if (settlement.Replies)
+            Context.Parent.Tell(InboundPublisherActor.DeliverReplies.Instance);
         if (result.DeadTrimmed > 0)
         {
             _metrics.DeadLettersTrimmed(result.DeadTrimmed);
@@ -581,13 +591,13 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     }
 
     private static bool IsNothing(Settlement settlement) =>
-        settlement.UpTo == EntryPosition.Zero && settlement.Rejected.Count == 0 && settlement.Mark is null;
+        settlement.UpTo == EntryPosition.Zero && settlement.Ended.Count == 0 && settlement.Mark is null;
 
     private static Settlement Merge(Settlement earlier, Settlement later) => new(
         later.UpTo > earlier.UpTo ? later.UpTo : earlier.UpTo,
-        earlier.Rejected.Count == 0 ? later.Rejected
-        : later.Rejected.Count == 0 ? earlier.Rejected
-        : [.. earlier.Rejected, .. later.Rejected],
+        earlier.Ended.Count == 0 ? later.Ended
+        : later.Ended.Count == 0 ? earlier.Ended
+        : [.. earlier.Ended, .. later.Ended],
         later.Mark ?? earlier.Mark);
 
     /// <inheritdoc />

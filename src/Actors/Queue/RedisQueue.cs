@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Bridge.Outcomes;
 using Bridge.Settings;
 using StackExchange.Redis;
 
@@ -14,6 +15,9 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Bytes that one script call may dead-letter, so that it does not block Redis for long.</summary>
     private const int DeadLetterBytesPerCall = 16 * 1024 * 1024;
 
+    /// <summary>Endings that one call may tell: each is some ten arguments and two commands.</summary>
+    private const int EndingsPerCall = 1_000;
+
     // Above what the client asks about the server while it connects.
     private const int ShortestLimitOfReplies = 64 * 1024;
 
@@ -23,7 +27,7 @@ public abstract class RedisQueue : IOutboundQueue
     private readonly RedisLink _link;
     private readonly RedisLink _waiting;
     private readonly TimeProvider _time;
-    private readonly int _rejectedPerCall;
+    private readonly int _deadPerCall;
     private readonly RedisKey[] _keys;
 
     // Under the gate.
@@ -38,22 +42,24 @@ public abstract class RedisQueue : IOutboundQueue
     /// <param name="link">For every call that does not block; its owner is the caller.</param>
     /// <param name="settings">The queue.</param>
     /// <param name="dead">The bounds of its dead letters.</param>
+    /// <param name="outcomes">What is told of endings, and its bounds.</param>
     /// <param name="time">The clock of deadlines and pauses.</param>
-    protected RedisQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time)
+    protected RedisQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, OutcomeSettings outcomes, TimeProvider? time)
     {
         ArgumentNullException.ThrowIfNull(settings);
         _link = link;
         Settings = settings;
         Dead = dead;
+        Outcomes = outcomes;
         _time = time ?? TimeProvider.System;
         // A blocking command holds up everything behind it on its connection, so it has one of its own.
         // What ends a wait comes with it, however large: nothing above the limit is of use here.
         _waiting = new RedisLink(
             settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true,
             Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies));
-        _rejectedPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
+        _deadPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
-        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs];
+        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies];
     }
 
     /// <summary>The queue's settings.</summary>
@@ -61,6 +67,12 @@ public abstract class RedisQueue : IOutboundQueue
 
     /// <summary>The bounds of the dead letters.</summary>
     protected DeadLetterSettings Dead { get; }
+
+    /// <summary>What is told of endings, and its bounds.</summary>
+    protected OutcomeSettings Outcomes { get; }
+
+    /// <summary>The key of the generated ids, as Redis told it last.</summary>
+    private protected IdSeal? Seal { get; private set; }
 
     /// <summary>Keys that hold the wrong type are told from the others by the type they should have.</summary>
     private protected abstract IReadOnlyList<(string Key, string Type)> ExpectedTypes { get; }
@@ -89,9 +101,14 @@ public abstract class RedisQueue : IOutboundQueue
             _link,
             connection,
             RecoverScript.Arguments(
-                _keys, [lease, attempt.Prefix, .. RecoverArguments(attempt.Seen), .. attempt.Unanswered.Select(prefix => (RedisValue)prefix)]),
+                _keys,
+                [
+                    lease, attempt.Prefix, .. RecoverArguments(attempt.Seen), RandomNumberGenerator.GetHexString(IdSeal.KeyDigits, lowercase: true),
+                    .. attempt.Unanswered.Select(prefix => (RedisValue)prefix),
+                ]),
             Settings.CallTimeout).ConfigureAwait(false);
         var facts = RecoverReply.Read(reply.Read());
+        Seal = facts.Seal;
         lock (_gate)
             return _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
     }
@@ -189,7 +206,7 @@ public abstract class RedisQueue : IOutboundQueue
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>What <see cref="RecoverScript" /> is told besides lease and prefix.</summary>
+    /// <summary>The two things that <see cref="RecoverScript" /> is told besides lease, prefix and key.</summary>
     private protected abstract RedisValue[] RecoverArguments(EntryPosition seen);
 
     /// <summary>What the scripts are told between the common arguments and the rejected entries.</summary>
@@ -383,16 +400,38 @@ public abstract class RedisQueue : IOutboundQueue
             limits.Bytes,
             Settings.MaxEntryBytes,
             slice,
-            PositionArgument(part.RejectedBefore),
+            PositionArgument(part.EndedBefore),
+            Outcomes.MaxEntries,
+            Outcomes.Mode == OutcomeMode.None ? "0" : "1",
+            mark is { Owed: true } ? "1" : "0",
             .. KindArguments(),
         ];
-        foreach (var rejected in settlement.Rejected)
-            values.AddRange([PositionArgument(rejected.Position), rejected.Reason, rejected.Detail, rejected.Offset, rejected.Attempts]);
+        foreach (var ended in settlement.Ended)
+        {
+            values.AddRange([PositionArgument(ended.Position), ended.Reason, ended.Detail, ended.Offset, ended.Attempts, ended.Expected ?? ""]);
+            AddOutcome(values, ended.Outcome);
+        }
+
         return [.. values];
     }
 
+    private void AddOutcome(List<RedisValue> values, Outcome? outcome)
+    {
+        values.AddRange(outcome is { ReplyTo: { } key } ? [key, outcome.Json()] : ["", ""]);
+        if (outcome is null || !outcome.IsWantedBy(Outcomes.Mode))
+        {
+            values.Add(0);
+            return;
+        }
+
+        var fields = outcome.Fields();
+        values.Add(fields.Count);
+        foreach (var field in fields)
+            values.Add(field);
+    }
+
     /// <summary>
-    /// Cuts a settlement with many rejected entries into parts, each small enough for one call, and
+    /// Cuts a settlement with many entries that end into parts, each small enough for one call, and
     /// issues all but the last, which carries the mark. A part whose predecessor failed changes
     /// nothing and says stale.
     /// </summary>
@@ -402,21 +441,31 @@ public abstract class RedisQueue : IOutboundQueue
         lock (_gate)
             settlement = _memory.Completed(session, settlement);
 
-        if (settlement.Rejected.Count <= _rejectedPerCall)
+        if (settlement.Ended.Count <= _deadPerCall)
             return (PartOf(session, settlement), before);
 
-        // A part removes what lies before its last rejected entry: none of a later part may be there.
-        RejectedEntry[] rejected = [.. settlement.Rejected.OrderBy(entry => entry.Position)];
+        // A part removes what lies before its last entry that ends: none of a later part may be there.
+        EndedEntry[] ended = [.. settlement.Ended.OrderBy(entry => entry.Position)];
         var start = 0;
-        for (; rejected.Length - start > _rejectedPerCall; start += _rejectedPerCall)
+        while (EndOfPart(ended, start) is var end && end < ended.Length)
         {
-            var some = rejected[start..(start + _rejectedPerCall)];
-            // What is rejected behind the prefix does not make the prefix longer.
+            var some = ended[start..end];
+            // What ends behind the prefix does not make the prefix longer.
             var upTo = some[^1].Position < settlement.UpTo ? some[^1].Position : settlement.UpTo;
             before.Add(SettlePartAsync(connection, session, PartOf(session, new Settlement(upTo, some, null))));
+            start = end;
         }
 
-        return (PartOf(session, settlement with { Rejected = rejected[start..] }), before);
+        return (PartOf(session, settlement with { Ended = ended[start..] }), before);
+    }
+
+    private int EndOfPart(EndedEntry[] ended, int start)
+    {
+        var dead = 0;
+        var end = start;
+        while (end < ended.Length && end - start < EndingsPerCall && (!ended[end].IsDead || ++dead <= _deadPerCall))
+            end++;
+        return end;
     }
 
     private SettlementPart PartOf(QueueSession session, Settlement settlement)

@@ -8,7 +8,7 @@ namespace Bridge.Queue;
 /// </summary>
 internal sealed class SettlementMemory
 {
-    private readonly SortedDictionary<EntryPosition, RejectedEntry> _buried = [];
+    private readonly SortedDictionary<EntryPosition, EndedEntry> _buried = [];
     private EntryPosition _settled = EntryPosition.Zero;
     private bool _sayAgain;
 
@@ -18,7 +18,7 @@ internal sealed class SettlementMemory
         if (settlement.UpTo > _settled)
             _settled = settlement.UpTo;
         // In the prefix it has left the journal; behind it, it may come back.
-        foreach (var rejected in settlement.Rejected)
+        foreach (var rejected in settlement.Ended)
             _buried[rejected.Position] = rejected;
         while (_buried.Count > 0 && _buried.First() is { Key: var first } && first <= _settled)
             _buried.Remove(first);
@@ -46,10 +46,10 @@ internal sealed class SettlementMemory
         if (!_sayAgain)
             return settlement;
         _sayAgain = false;
-        var said = settlement.Rejected.Select(rejected => rejected.Position).ToHashSet();
+        var said = settlement.Ended.Select(rejected => rejected.Position).ToHashSet();
         return settlement with
         {
-            Rejected = [.. _buried.Values.Where(rejected => !said.Contains(rejected.Position)).Concat(settlement.Rejected).OrderBy(rejected => rejected.Position)],
+            Ended = [.. _buried.Values.Where(rejected => !said.Contains(rejected.Position)).Concat(settlement.Ended).OrderBy(rejected => rejected.Position)],
         };
     }
 }

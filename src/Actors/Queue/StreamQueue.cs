@@ -19,17 +19,19 @@ namespace Bridge.Queue;
 /// <param name="link">For every call that does not block; its owner is the caller.</param>
 /// <param name="settings">The queue.</param>
 /// <param name="dead">The bounds of its dead letters.</param>
+/// <param name="outcomes">What is told of endings, and its bounds.</param>
 /// <param name="time">The clock of deadlines and pauses.</param>
-public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLetterSettings dead, TimeProvider? time = null)
-    : RedisQueue(link, settings, dead, time)
+public sealed class StreamQueue(
+    RedisLink link, QueueSettings settings, DeadLetterSettings dead, OutcomeSettings outcomes, TimeProvider? time = null)
+    : RedisQueue(link, settings, dead, outcomes, time)
 {
     private static readonly RedisScript Recover = RedisScript.Load("stream-position", "stream-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-settle-main");
-    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "stream-position", "stream-settle", "stream-read-main");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-read-main");
     private static readonly RedisScript Depth = RedisScript.Load("stream-depth");
 
-    private readonly GeneratedIds _ids = new(StreamElement.IdPrefix(settings.Keys.Queue), ofStream: true);
+    private readonly string _idPrefix = StreamElement.IdPrefix(settings.Keys.Queue);
 
     private readonly RedisValue[] _arguments =
         [settings.Group, settings.Deletion == StreamDeletion.Own ? "1" : "0", "b-" + StreamElement.IdPrefix(settings.Keys.Queue) + "-"];
@@ -40,6 +42,8 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
         (settings.Keys.Lease, "string"),
         (settings.Keys.Confirmed, "hash"),
         (settings.Keys.Dead, "stream"),
+        (settings.Keys.Outcomes, "stream"),
+        (settings.Keys.Replies, "stream"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;
@@ -91,7 +95,7 @@ public sealed class StreamQueue(RedisLink link, QueueSettings settings, DeadLett
         return database.ExecuteRespAsync("XREAD", arguments);
     }
 
-    private protected override EntryBatch ReadEntries(ref RespReader reader) => StreamElement.Read(ref reader, _ids);
+    private protected override EntryBatch ReadEntries(ref RespReader reader) => StreamElement.Read(ref reader, new GeneratedIds(_idPrefix, ofStream: true, Seal));
 }
 
 /// <summary>Turns stream entries into queue entries. Pure.</summary>

@@ -278,9 +278,36 @@ public sealed record DeadLetterSettings
     public required TimeSpan MaxAge { get; init; }
 }
 
-/// <summary>The outcome stream's bounds.</summary>
+/// <summary>Which endings a bridge tells in <c>{q}:outcomes</c>. A message that names a list for its reply gets that in every mode.</summary>
+public enum OutcomeMode
+{
+    /// <summary>None.</summary>
+    None,
+
+    /// <summary>Bounced, expired and dead.</summary>
+    Failures,
+
+    /// <summary>Every one.</summary>
+    All,
+}
+
+/// <summary>What is told of how messages ended, and its bounds.</summary>
 public sealed record OutcomeSettings
 {
+    /// <summary>What goes into the outcome stream.</summary>
+    public OutcomeMode Mode { get; init; } = OutcomeMode.Failures;
+
+    /// <summary>Messages of which an ending is owed, at once; when there are so many, nothing is taken.</summary>
+    public int MaxPending { get; init; } = 100_000;
+
+    /// <summary>
+    /// Ids of the app's own by which a bounce is recognised though nobody asked for its ending; 8 bytes each, in some 2.6 times the room.
+    /// </summary>
+    public int OwnIdsRemembered { get; init; } = 200_000;
+
+    /// <summary>How long a reply waits in its list for somebody to take it.</summary>
+    public TimeSpan ReplyTimeToLive { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Entries kept in <c>{q}:outcomes</c>.</summary>
     public required long MaxEntries { get; init; }
 

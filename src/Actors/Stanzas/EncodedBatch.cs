@@ -1,4 +1,5 @@
 using System.Buffers;
+using Bridge.Outcomes;
 using Bridge.Queue;
 
 namespace Bridge.Stanzas;
@@ -11,6 +12,7 @@ namespace Bridge.Stanzas;
 /// <param name="Rejection">Why nothing is sent; reason <see cref="RejectionReason.None" /> for a sent one or a place holder.</param>
 /// <param name="OwnIdHash">See <see cref="EncodeResult.OwnIdHash" />.</param>
 /// <param name="TakenAt">When it was first taken, by the clock of Redis.</param>
+/// <param name="Ticket">See <see cref="EncodeResult.Ticket" />.</param>
 public readonly record struct EncodedEntry(
     EntryPosition Position,
     int Offset,
@@ -18,7 +20,8 @@ public readonly record struct EncodedEntry(
     int PayloadLength,
     Rejection Rejection,
     ulong OwnIdHash,
-    DateTimeOffset TakenAt)
+    DateTimeOffset TakenAt,
+    OutcomeTicket? Ticket = null)
 {
     /// <summary>Whether the entry goes to the dead-letter stream instead of the socket.</summary>
     public bool IsRejected => Rejection.Reason != RejectionReason.None;

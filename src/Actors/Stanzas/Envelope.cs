@@ -54,6 +54,9 @@ internal enum EnvelopeField
 
     /// <summary>Time of the push.</summary>
     At,
+
+    /// <summary>Where the outcome goes.</summary>
+    ReplyTo,
 }
 
 /// <summary>Processing hints of XEP-0334.</summary>
@@ -108,6 +111,12 @@ internal ref struct Envelope
     /// <summary>Bytes of <c>meta</c>, braces included.</summary>
     public const int MaxMetaBytes = 4096;
 
+    /// <summary>How every key of a reply begins, so that no message can name a key of something else.</summary>
+    public const string ReplyKeyPrefix = "bridge:reply:";
+
+    /// <summary>Bytes of <c>replyTo</c>.</summary>
+    public const int MaxReplyToBytes = 512;
+
     /// <summary>Bytes of <c>id</c> and of <c>thread</c>.</summary>
     public const int MaxIdBytes = 1023;
 
@@ -124,7 +133,7 @@ internal ref struct Envelope
     public static readonly ImmutableArray<string> FieldNames =
     [
         "to", "from", "id", "type", "body", "subject", "thread", "lang", "xml", "stanza",
-        "ttl", "expires", "store", "meta", "at",
+        "ttl", "expires", "store", "meta", "at", "replyTo",
     ];
 
     /// <summary>Message types (RFC 6121 §5.2.2); errors are answers, which no app originates.</summary>
@@ -181,6 +190,12 @@ internal ref struct Envelope
 
     /// <summary>Whole raw stanza.</summary>
     public EnvelopeText Stanza;
+
+    /// <summary>Key of the reply.</summary>
+    public EnvelopeText ReplyTo;
+
+    /// <summary>The app's own notes, a JSON object as it was written.</summary>
+    public EnvelopeText Meta;
 
     /// <summary>Index into <see cref="MessageTypes" />.</summary>
     public int Type;
@@ -291,7 +306,7 @@ internal ref struct Envelope
             case EnvelopeField.Expires:
                 _expiresOffset = offset;
                 break;
-            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At:
+            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo:
                 break;
             default:
                 // What a whole stanza says itself.
@@ -317,6 +332,7 @@ internal ref struct Envelope
         EnvelopeField.Expires => ReadTime(ref reader, field, out Expires, out fault),
         EnvelopeField.At => ReadTime(ref reader, field, out At, out fault),
         EnvelopeField.Store => ReadStore(ref reader, out fault),
+        EnvelopeField.ReplyTo => ReadReplyTo(ref reader, out fault),
         _ => ReadMeta(ref reader, out fault),
     };
 
@@ -468,14 +484,25 @@ internal ref struct Envelope
         return true;
     }
 
-    private static bool ReadMeta(ref Utf8JsonReader reader, out Rejection fault)
+    private bool ReadReplyTo(ref Utf8JsonReader reader, out Rejection fault)
+    {
+        if (!ReadText(ref reader, EnvelopeField.ReplyTo, MaxReplyToBytes, out var key, out fault))
+            return false;
+        if (!Bytes(key).StartsWith("bridge:reply:"u8))
+            return Refuse(RejectionReason.JsonInvalidValue, key.Offset, $"'replyTo' is a key that begins with {ReplyKeyPrefix}", out fault);
+        ReplyTo = key;
+        return true;
+    }
+
+    private bool ReadMeta(ref Utf8JsonReader reader, out Rejection fault)
     {
         fault = default;
         if (reader.TokenType != JsonTokenType.StartObject)
             return WrongType(reader, EnvelopeField.Meta, "an object", out fault);
         var start = reader.TokenStartIndex;
         reader.Skip();
-        return reader.BytesConsumed - start <= MaxMetaBytes
+        Meta = new EnvelopeText { Exists = true, Start = (int)start, Length = (int)(reader.BytesConsumed - start), Offset = (int)start };
+        return Meta.Length <= MaxMetaBytes
             || Refuse(RejectionReason.JsonInvalidValue, (int)start, $"'meta' is longer than {MaxMetaBytes} bytes", out fault);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Bridge.Outcomes;
 using Bridge.Queue;
 
 namespace Bridge.Stanzas;
@@ -12,10 +13,11 @@ public readonly record struct Rejection(RejectionReason Reason, int Offset, stri
 /// <summary>What became of one entry in the encoder.</summary>
 /// <param name="Rejection">Set when nothing was appended.</param>
 /// <param name="OwnIdHash">
-/// XXH3-64 of the unescaped UTF-8 stanza id when the payload brought its own; 0 when the
+/// <see cref="OwnIds.HashOf" /> of the stanza id when the payload brought its own; 0 when the
 /// entry's generated id was used. Serves to recognise bounces.
 /// </param>
-public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash)
+/// <param name="Ticket">Where somebody wants to be told how the entry ends; null otherwise.</param>
+public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash, OutcomeTicket? Ticket = null)
 {
     /// <summary>Whether the stanza's bytes were appended to the output.</summary>
     public bool Accepted => Rejection.Reason == RejectionReason.None;

@@ -1,7 +1,6 @@
 using System.Buffers;
-using System.IO.Hashing;
-using System.Runtime.CompilerServices;
 using System.Text;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 
@@ -28,16 +27,19 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private readonly TimeSpan _delayStampAfter;
     private readonly byte[] _defaultFrom;
     private readonly byte[] _delayBeforeStamp;
+    private readonly OutcomeMode _outcomes;
 
     /// <summary>Prepares an encoder.</summary>
     /// <param name="settings">What may pass.</param>
     /// <param name="componentDomain">The component's domain, canonical lower case.</param>
+    /// <param name="outcomes">Of which entries the ending is told though they name no list for it: those get a ticket.</param>
     /// <exception cref="ArgumentException">The settings contradict themselves: a domain is not canonical, or the default <c>from</c> is not a JID of an allowed one.</exception>
-    public StanzaEncoder(StanzaSettings settings, string componentDomain)
+    public StanzaEncoder(StanzaSettings settings, string componentDomain, OutcomeMode outcomes = OutcomeMode.None)
     {
         ArgumentNullException.ThrowIfNull(settings);
         _firewall = new StanzaFirewall(settings, componentDomain);
         _maxBytes = settings.MaxBytes;
+        _outcomes = outcomes;
         _delayStampAfter = settings.DelayStampAfter;
         _defaultFrom = Encoding.UTF8.GetBytes(settings.DefaultFrom);
         if (!_firewall.CheckFrom(_defaultFrom, 0, out var fault))
@@ -56,7 +58,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         switch (payload[0])
         {
             case (byte)'<':
-                result = EncodeRaw(payload, entry, entry.PushedAt, output, now);
+                result = EncodeRaw(payload, entry, entry.PushedAt, new OutcomeWish(_outcomes == OutcomeMode.All, null, null), output, now);
                 break;
             case (byte)'{':
                 result = EncodeEnvelope(payload, entry, output, now);
@@ -69,7 +71,11 @@ public sealed class StanzaEncoder : IStanzaEncoder
                 break;
         }
 
-        return result.Accepted || result.Rejection.Offset < 0
+        if (result.Accepted)
+            return result;
+        if (result.Ticket is null && _outcomes != OutcomeMode.None)
+            result = result with { Ticket = new OutcomeTicket(entry.GeneratedId, "", null, null, entry.PushedAt) };
+        return result.Rejection.Offset < 0
             ? result
             : result with { Rejection = result.Rejection with { Offset = result.Rejection.Offset + start } };
     }
@@ -78,13 +84,15 @@ public sealed class StanzaEncoder : IStanzaEncoder
         ReadOnlySpan<byte> stanza,
         in QueueEntry entry,
         DateTimeOffset? pushedAt,
+        OutcomeWish wish,
         IBufferWriter<byte> output,
         DateTimeOffset now)
     {
         if (!_firewall.TryInspect(stanza, out var shape, out var fault))
             return new EncodeResult(fault, 0);
+        var to = Plain(stanza[shape.To.Start..shape.To.End], shape.ToEscaped);
         Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
-        generatedId = shape.Id.Exists ? [] : generatedId[..entry.Ids.Write(entry.Position, generatedId)];
+        generatedId = shape.Id.Exists ? [] : generatedId[..entry.Ids.Write(entry.Position, to, generatedId)];
         scoped var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
         scoped var writer = new StanzaWriter(output.GetSpan(stanza.Length + ExpectedGrowth));
         WriteRaw(ref writer, raw);
@@ -97,7 +105,17 @@ public sealed class StanzaEncoder : IStanzaEncoder
         }
 
         output.Advance((int)writer.Written);
-        return new EncodeResult(default, raw.AddId ? 0 : IdHash(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped));
+        var id = raw.AddId ? generatedId : Plain(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped);
+        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), wish.TicketOf(id, to, pushedAt));
+    }
+
+    // References in an id or an address are rare, and worth an allocation.
+    private static ReadOnlySpan<byte> Plain(ReadOnlySpan<byte> value, bool escaped)
+    {
+        if (!escaped)
+            return value;
+        var plain = new byte[value.Length];
+        return plain.AsSpan(0, XmlText.UnescapeAttribute(value, plain));
     }
 
     private void WriteRaw(ref StanzaWriter writer, scoped in RawStanza raw)
@@ -165,11 +183,17 @@ public sealed class StanzaEncoder : IStanzaEncoder
         var accepted = Envelope.TryRead(json, out var envelope, out var fault);
         try
         {
-            if (!accepted)
-                return new EncodeResult(fault, 0);
-            return envelope.Stanza.Exists
-                ? EncodeInnerStanza(envelope, entry, output, now)
-                : EncodeFields(envelope, entry, output, now);
+            // What was read before a fault names the list that is told of it.
+            var wish = new OutcomeWish(
+                _outcomes == OutcomeMode.All,
+                envelope.ReplyTo.Exists ? Encoding.UTF8.GetString(envelope.Bytes(envelope.ReplyTo)) : null,
+                envelope.Meta.Exists && (_outcomes != OutcomeMode.None || envelope.ReplyTo.Exists) ? Encoding.UTF8.GetString(envelope.Bytes(envelope.Meta)) : null);
+            var result = !accepted ? new EncodeResult(fault, 0)
+                : envelope.Stanza.Exists ? EncodeInnerStanza(envelope, entry, wish, output, now)
+                : EncodeFields(envelope, entry, wish, output, now);
+            return result.Accepted || (_outcomes == OutcomeMode.None && wish.ReplyTo is null)
+                ? result
+                : result with { Ticket = TicketOfRejected(envelope, entry, wish) };
         }
         finally
         {
@@ -177,20 +201,28 @@ public sealed class StanzaEncoder : IStanzaEncoder
         }
     }
 
-    private EncodeResult EncodeInnerStanza(in Envelope envelope, in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    private static OutcomeTicket TicketOfRejected(in Envelope envelope, in QueueEntry entry, OutcomeWish wish) => new(
+        envelope.Id.Length > 0 ? Encoding.UTF8.GetString(envelope.Bytes(envelope.Id)) : entry.GeneratedId,
+        envelope.To.Exists ? Encoding.UTF8.GetString(envelope.Bytes(envelope.To)) : "",
+        wish.ReplyTo,
+        // One that is too long may be what it was rejected for.
+        wish.Meta is { Length: <= Envelope.MaxMetaBytes } meta ? meta : null,
+        envelope.At ?? entry.PushedAt);
+
+    private EncodeResult EncodeInnerStanza(in Envelope envelope, in QueueEntry entry, OutcomeWish wish, IBufferWriter<byte> output, DateTimeOffset now)
     {
         var stanza = StanzaFirewall.Trim(envelope.Bytes(envelope.Stanza), out var start);
         if (stanza.IsEmpty)
             return Inner(RejectionReason.JsonStanzaInvalid, new Rejection(RejectionReason.EmptyPayload, 0, "nothing but white space"), envelope, envelope.Stanza, 0);
         if (IsExpired(envelope, entry, now, out var expired))
             return new EncodeResult(expired, 0);
-        var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, output, now);
+        var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, wish, output, now);
         return result.Accepted || result.Rejection.Reason == RejectionReason.Oversize
             ? result
             : Inner(RejectionReason.JsonStanzaInvalid, result.Rejection, envelope, envelope.Stanza, start);
     }
 
-    private EncodeResult EncodeFields(in Envelope envelope, in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    private EncodeResult EncodeFields(in Envelope envelope, in QueueEntry entry, OutcomeWish wish, IBufferWriter<byte> output, DateTimeOffset now)
     {
         if (!StanzaFirewall.CheckTo(envelope.Bytes(envelope.To), envelope.To.Offset, out var fault)
             || (envelope.From.Exists && !_firewall.CheckFrom(envelope.Bytes(envelope.From), envelope.From.Offset, out fault)))
@@ -213,7 +245,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         var ownId = envelope.Id.Length > 0;
         Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
         if (!ownId)
-            generatedId = generatedId[..entry.Ids.Write(entry.Position, generatedId)];
+            generatedId = generatedId[..entry.Ids.Write(entry.Position, envelope.Bytes(envelope.To), generatedId)];
         var pushedAt = envelope.At ?? entry.PushedAt;
         scoped var message = new EnvelopeMessage(
             ownId ? envelope.Bytes(envelope.Id) : generatedId,
@@ -230,7 +262,8 @@ public sealed class StanzaEncoder : IStanzaEncoder
         }
 
         output.Advance((int)writer.Written);
-        return new EncodeResult(default, ownId ? XxHash3.HashToUInt64(message.Id) : 0);
+        var to = envelope.Bytes(envelope.To);
+        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, wish.TicketOf(message.Id, to, pushedAt));
     }
 
     private void WriteMessage(ref StanzaWriter writer, scoped in Envelope envelope, scoped in EnvelopeMessage message)
@@ -304,15 +337,6 @@ public sealed class StanzaEncoder : IStanzaEncoder
         return true;
     }
 
-    [SkipLocalsInit]
-    private static ulong IdHash(ReadOnlySpan<byte> id, bool escaped)
-    {
-        if (!escaped)
-            return XxHash3.HashToUInt64(id);
-        Span<byte> plain = stackalloc byte[StanzaFirewall.MaxIdBytes];
-        return XxHash3.HashToUInt64(plain[..XmlText.UnescapeAttribute(id, plain)]);
-    }
-
     private static EncodeResult Inner(RejectionReason reason, in Rejection inner, in Envelope envelope, in EnvelopeText text, int start) =>
         Reject(reason, envelope.OffsetOf(text, inner.Offset + start), $"{inner.Reason.WireName()}: {inner.Detail}");
 
@@ -321,6 +345,15 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
     private static EncodeResult Reject(RejectionReason reason, int offset, string detail) =>
         new(new Rejection(reason, offset, detail), 0);
+
+    /// <summary>What is to be told of an entry that is accepted.</summary>
+    private readonly record struct OutcomeWish(bool Always, string? ReplyTo, string? Meta)
+    {
+        public OutcomeTicket? TicketOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> to, DateTimeOffset? pushedAt) =>
+            Always || ReplyTo is not null
+                ? new OutcomeTicket(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(to), ReplyTo, Meta, pushedAt)
+                : null;
+    }
 
     /// <summary>A raw stanza and what is to be added to it.</summary>
     private readonly ref struct RawStanza(ReadOnlySpan<byte> stanza, scoped in StanzaShape shape, ReadOnlySpan<byte> generatedId, DateTimeOffset? stamp)

@@ -40,6 +40,12 @@ internal struct StanzaShape
     /// <summary>Whether the id's value holds references or white space to normalise.</summary>
     public bool IdEscaped;
 
+    /// <summary>The value of the <c>to</c>.</summary>
+    public ByteRange To;
+
+    /// <summary>As <see cref="IdEscaped" />, for the <c>to</c>.</summary>
+    public bool ToEscaped;
+
     /// <summary>Whether there is a <c>from</c>.</summary>
     public bool HasFrom;
 
@@ -246,7 +252,7 @@ public sealed class StanzaFirewall
         shape.DefaultNamespace = ByteRange.None;
         shape.EmptyId = ByteRange.None;
         shape.Id = ByteRange.None;
-        var hasTo = false;
+        shape.To = ByteRange.None;
         var type = ByteRange.None;
         foreach (ref readonly var attribute in attributes)
         {
@@ -254,7 +260,8 @@ public sealed class StanzaFirewall
             switch (stanza[attribute.NameStart..attribute.NameEnd])
             {
                 case var name when name.SequenceEqual("to"u8):
-                    hasTo = true;
+                    shape.To = new ByteRange(attribute.ValueStart, attribute.ValueEnd);
+                    shape.ToEscaped = attribute.Escaped;
                     if (!CheckAddress(value, attribute, isFrom: false, out rejection))
                         return false;
                     break;
@@ -285,7 +292,7 @@ public sealed class StanzaFirewall
             }
         }
 
-        if (!hasTo)
+        if (!shape.To.Exists)
             return Refuse(RejectionReason.MissingTo, 0, "the stanza has no 'to'", out rejection);
         return shape.Kind != StanzaKind.Iq || CheckIq(stanza, type, scanner.ChildElements, out rejection);
     }

@@ -77,7 +77,8 @@ public sealed class StanzaWriterActor : ReceiveActor
                 entry.Payload.Length,
                 result.Rejection,
                 result.OwnIdHash,
-                entry.TakenAt);
+                entry.TakenAt,
+                result.Ticket);
         }
 
         work.Entries.Release();

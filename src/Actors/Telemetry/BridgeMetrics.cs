@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Stanzas;
 
@@ -118,6 +119,9 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> BouncesCounter = Meter.CreateCounter<long>("bridge.bounces", "{stanza}", "Error stanzas that answer what Bridge wrote.");
     private static readonly Counter<long> InboundCounter = Meter.CreateCounter<long>("bridge.inbound.stanzas", "{stanza}", "Stanzas from the XMPP server, returned barriers excepted.");
     private static readonly Counter<long> OutcomesDroppedCounter = Meter.CreateCounter<long>("bridge.outcomes.dropped", "{outcome}", "Outcomes dropped because Redis was away and the buffer full.");
+    private static readonly Counter<long> OutcomesCounter = Meter.CreateCounter<long>("bridge.outcomes", "{outcome}", "Endings that were told with a settlement.");
+    private static readonly Counter<long> RepliesCounter = Meter.CreateCounter<long>("bridge.replies", "{reply}", "Replies put into the lists that messages named.");
+    private static readonly Counter<long> RepliesDroppedCounter = Meter.CreateCounter<long>("bridge.replies.dropped", "{reply}", "Replies whose list Redis refused to extend.");
     private static readonly Counter<long> ReconnectsCounter = Meter.CreateCounter<long>("bridge.reconnects", "{reconnect}", "Streams that ended or did not come about, and are tried again.");
     private static readonly Counter<long> RedisFaultsCounter = Meter.CreateCounter<long>("bridge.redis.faults", "{fault}", "Calls to Redis that failed.");
     private static readonly Counter<long> RestartsCounter = Meter.CreateCounter<long>("bridge.restarts", "{restart}", "Restarts of a bridge's actors.");
@@ -212,6 +216,15 @@ public sealed class BridgeMetrics
     /// <summary>Outcomes did not fit into the buffer.</summary>
     public void OutcomesDropped(long outcomes) => OutcomesDroppedCounter.Add(outcomes, bridge);
 
+    /// <summary>An ending was told together with a settlement.</summary>
+    public void Ended(Ending ending) => OutcomesCounter.Add(1, bridge, new("ending", ending.WireName()));
+
+    /// <summary>Replies are in their lists.</summary>
+    public void RepliesDelivered(long replies) => RepliesCounter.Add(replies, bridge);
+
+    /// <summary>Replies could not be put into their lists.</summary>
+    public void RepliesDropped(long replies) => RepliesDroppedCounter.Add(replies, bridge);
+
     /// <summary>A stream ended or did not come about, and will be tried again.</summary>
     public void Reconnecting(ReconnectCause cause) => ReconnectsCounter.Add(1, bridge, new("cause", Name(cause)));
 
@@ -257,6 +270,8 @@ public sealed class BridgeMetrics
         Expired(0);
         DeadLettersTrimmed(0);
         OutcomesDropped(0);
+        RepliesDelivered(0);
+        RepliesDropped(0);
         BytesSent(0);
         BytesReceived(0);
         BarriersSent(0);

@@ -139,6 +139,7 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
             (keys.Runs, "journal's runs", RedisType.List),
             (keys.Dead, "dead letters", RedisType.Stream),
             (keys.Outcomes, "outcomes", RedisType.Stream),
+            (keys.Replies, "replies", RedisType.Stream),
         ];
         foreach (var (key, what, type) in all)
         {

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Bridge.Host.Cli;
 
-/// <summary>The command line: <c>bridge run | check | dead | config</c>, with help that one can work from.</summary>
+/// <summary>The command line: <c>bridge run | check | send | dead | config</c>, with help that one can work from.</summary>
 internal static class BridgeCommandLine
 {
     private const string Essentials =
@@ -39,7 +39,7 @@ internal static class BridgeCommandLine
         """
         Exit codes:
           0    done; `run`: stopped by a signal, drained
-          1    failed; `check`: something is marked FAIL
+          1    failed; `check`: something is marked FAIL; `send`: the message did not arrive
           2    configuration or command line is wrong, or the HTTP address is taken; all mistakes
                are listed and nothing was started
           130, 143  ended at once by a second SIGINT (Ctrl-C) or SIGTERM; nothing is lost
@@ -81,6 +81,7 @@ internal static class BridgeCommandLine
         {
             RunCommand.Create(),
             CheckCommand.Create(),
+            SendCommand.Create(),
             DeadCommand.Create(),
             ConfigCommand.Create(),
         };

@@ -5,7 +5,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Bridge.Outcomes;
 using Bridge.Queue;
-using Bridge.Settings;
 
 namespace Bridge.Host.Cli;
 
@@ -86,7 +85,7 @@ internal static class DeadCommand
             await output.WriteLineAsync($"id         {letter.Id}");
             await output.WriteLineAsync($"reason     {letter.Reason}");
             if (letter.Detail.Length > 0)
-                await output.WriteLineAsync($"detail     {OneLine(letter.Detail)}");
+                await output.WriteLineAsync($"detail     {OneBridge.OneLine(letter.Detail)}");
             if (letter.Offset >= 0)
                 await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"offset     {letter.Offset}"));
             await output.WriteLineAsync($"at         {Time(letter.At)}");
@@ -97,9 +96,9 @@ internal static class DeadCommand
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"size       {letter.Size} B"));
             await output.WriteLineAsync();
             foreach (var (name, value) in letter.Fields)
-                await output.WriteLineAsync($"{OneLine(name)}: {OneLine(Encoding.UTF8.GetString(value.Span))}");
+                await output.WriteLineAsync($"{OneBridge.OneLine(name)}: {OneBridge.OneLine(Encoding.UTF8.GetString(value.Span))}");
             if (letter.Fields.IsEmpty)
-                await output.WriteLineAsync(OneLine(Encoding.UTF8.GetString(letter.Payload.Span)));
+                await output.WriteLineAsync(OneBridge.OneLine(Encoding.UTF8.GetString(letter.Payload.Span)));
             return ExitCodes.Done;
         });
     }
@@ -171,45 +170,14 @@ internal static class DeadCommand
         });
     }
 
-    /// <summary>Gives the command its configuration, connects it to one queue, and turns a refusal of Redis into words.</summary>
-    private static Command Acting(Command command, Func<DeadLetters, ParseResult, Task<int>> act)
-    {
-        var files = ConfigurationSource.CreateOption();
-        var name = new Option<string?>("--bridge") { Description = "Whose dead letters, where several bridges are configured.", HelpName = "NAME" };
-        command.Add(files);
-        command.Add(name);
-        command.SetAction(async (result, cancellation) =>
+    /// <summary>Connects the command to one queue.</summary>
+    private static Command Acting(Command command, Func<DeadLetters, ParseResult, Task<int>> act) =>
+        OneBridge.Act(command, "Whose dead letters, where several bridges are configured.", async (bridge, result, _) =>
         {
-            var error = result.InvocationConfiguration.Error;
-            var configuration = await ConfigurationSource.ReadAsync(result.GetValue(files) ?? [], error, cancellation);
-            if (configuration is null)
-                return ExitCodes.Misconfigured;
-            var wanted = result.GetValue(name);
-            var candidates = configuration.Bridges.Where(bridge => wanted is null || bridge.Name == wanted).ToList();
-            if (candidates.Count != 1)
-            {
-                await error.WriteLineAsync($"bridge: --bridge must be one of {string.Join(", ", configuration.Bridges.Select(bridge => bridge.Name))}");
-                return ExitCodes.Misconfigured;
-            }
-
-            return await ActAsync(candidates[0].Queue, letters => act(letters, result), error);
+            var queue = bridge.Queue;
+            await using var link = new RedisLink(queue.Redis, "bridge-dead", queue.CallTimeout);
+            return await act(new DeadLetters(link, queue.Keys, queue.Kind), result);
         });
-        return command;
-    }
-
-    private static async Task<int> ActAsync(QueueSettings queue, Func<DeadLetters, Task<int>> act, TextWriter error)
-    {
-        await using var link = new RedisLink(queue.Redis, "bridge-dead", queue.CallTimeout);
-        try
-        {
-            return await act(new DeadLetters(link, queue.Keys, queue.Kind));
-        }
-        catch (QueueFaultException exception)
-        {
-            await error.WriteLineAsync("bridge: " + OneLine(exception.Message));
-            return ExitCodes.Failed;
-        }
-    }
 
     private static Option<bool> CreateJson() => new("--json") { Description = "One JSON object per line." };
 
@@ -229,7 +197,7 @@ internal static class DeadCommand
 
     private static async Task<int> NoneAsync(ParseResult result, string id)
     {
-        await result.InvocationConfiguration.Error.WriteLineAsync($"bridge: there is no dead letter {OneLine(id)}");
+        await result.InvocationConfiguration.Error.WriteLineAsync($"bridge: there is no dead letter {OneBridge.OneLine(id)}");
         return ExitCodes.Failed;
     }
 
@@ -275,14 +243,11 @@ internal static class DeadCommand
 
     private static string Beginning(DeadLetter letter)
     {
-        var text = OneLine(letter.Fields.IsEmpty
+        var text = OneBridge.OneLine(letter.Fields.IsEmpty
             ? Encoding.UTF8.GetString(letter.Payload.Span)
             : string.Join(", ", letter.Fields.Select(field => field.Key + "=" + Encoding.UTF8.GetString(field.Value.Span))));
         return text.Length <= Columns ? text : text[..Columns] + "…";
     }
-
-    /// <summary>Without control characters, which could move a terminal's cursor or change its colours.</summary>
-    private static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 
     private static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

@@ -56,6 +56,9 @@ internal sealed partial class BridgeReader(
             },
             Outcomes = new OutcomeSettings
             {
+                Mode = read.Choice("outcomes.mode", ("none", OutcomeMode.None), ("failures", OutcomeMode.Failures), ("all", OutcomeMode.All)),
+                MaxPending = read.Number("outcomes.max-pending", 1_000, 10_000_000),
+                ReplyTimeToLive = read.Duration("outcomes.reply-ttl", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
                 MaxEntries = read.Number("outcomes.max-entries", 1L, 100_000_000),
                 Buffer = read.Number("outcomes.buffer", 0, 1_000_000),
             },

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Bridge.Connection;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -122,7 +123,7 @@ public sealed class DeliveryWindowTests
     [Fact]
     public void Fewer_than_asked_for_settle_only_when_there_is_no_room_for_more()
     {
-        var window = new DeliveryWindow(Limits with { HeldEntries = 3 }, ConfirmGrade.Accepted, Hold);
+        var window = new DeliveryWindow(Limits with { HeldEntries = 3 }, ConfirmGrade.Accepted, Hold, Untold());
         window.Append(Batch(0, 10, -1), At(0));
         Writes(window);
         window.BarrierReturned(1, At(1));
@@ -195,10 +196,10 @@ public sealed class DeliveryWindowTests
         var settleable = window.TakeSettleable()!;
 
         Assert.Equal(3, settleable.Entries);
-        var rejected = Assert.Single(settleable.Rejected);
+        var rejected = Assert.Single(settleable.Ended);
         Assert.Equal(P(2), rejected.Position);
         Assert.Equal("not-well-formed", rejected.Reason);
-        Assert.Equal(0, window.PendingRejections);
+        Assert.Equal(0, window.PendingEndings);
     }
 
     [Fact]
@@ -222,11 +223,75 @@ public sealed class DeliveryWindowTests
         // The mark passes over them: a successor would not know that they were to be dead-lettered.
         var told = window.TakeSettleable()!;
         Assert.Equal((EntryPosition.Zero, 0L), (told.UpTo, told.Entries));
-        Assert.Equal(P(2), Assert.Single(told.Rejected).Position);
+        Assert.Equal(P(2), Assert.Single(told.Ended).Position);
         Prove(window, At(2_000));
         var settleable = window.TakeSettleable()!;
         Assert.Equal(P(2), settleable.UpTo);
-        Assert.Empty(settleable.Rejected);
+        Assert.Empty(settleable.Ended);
+    }
+
+    [Fact]
+    public void An_entry_that_ended_is_told_at_once_and_written_no_more()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10, 10, 10), At(0));
+        Writes(window);
+        window.End(Ended(2), At(1));
+
+        Assert.Equal(["2"], window.TakeSettleable()!.Ended.Select(entry => $"{entry.Position.Low}"));
+        Assert.Equal([P(1), P(3)], window.StreamLost(At(2)));
+        Assert.Equal(["1..1", "3..3", "b2"], Writes(window));
+        window.BarrierReturned(2, At(3));
+        Prove(window, At(2_500));
+        Assert.Equal((P(3), 3L), (window.TakeSettleable() is { } all ? (all.UpTo, all.Entries) : default));
+    }
+
+    [Fact]
+    public void What_ended_is_told_though_all_else_is_forgotten()
+    {
+        var window = Holding();
+        window.Append(Batch(0, 10, -1), At(0));
+        Writes(window);
+        window.BarrierReturned(1, At(0));
+        window.End(Ended(1), At(1));
+        window.ForgetAll();
+
+        // What is rejected comes again with its entry.
+        Assert.Equal(["1"], window.TakeSettleable()!.Ended.Select(entry => $"{entry.Position.Low}"));
+    }
+
+    [Fact]
+    public void A_lone_entry_that_ended_keeps_nothing_unconfirmed_when_its_stream_ends()
+    {
+        var window = Accepting();
+        window.Append(Batch(0, 10), At(0));
+        Writes(window);
+        window.End(Ended(1), At(1));
+        Assert.False(window.AllConfirmed);
+        window.StreamLost(At(2));
+
+        Assert.True(window.AllConfirmed);
+        Assert.Equal((0L, P(1)), (window.UnconfirmedBytes, window.TakeSettleable()!.UpTo));
+    }
+
+    [Fact]
+    public void What_a_predecessor_saw_confirmed_is_held_anew_and_not_written()
+    {
+        var window = Holding();
+        window.ForgetAll(EntryPosition.Zero);
+        window.ContinueHoldAndTell(P(3));
+        Assert.True(window.AwaitsConfirmed);
+        // The second one would be rejected now, having expired; but it was sent.
+        window.Append(Batch(0, 10, -1), At(0));
+        window.Append(Batch(2, 10, 10), At(5));
+        Assert.Equal((false, P(3), 3L), (window.AwaitsConfirmed, window.ConfirmedUpTo, window.HeldEntries));
+        Assert.Equal(["4..4", "b1"], Writes(window));
+        Assert.Null(window.TakeSettleable());
+        Prove(window, At(2_010));
+
+        var settled = window.TakeSettleable()!;
+        Assert.Equal((P(3), 3L), (settled.UpTo, settled.Entries));
+        Assert.Empty(settled.Ended);
     }
 
     [Fact]
@@ -240,7 +305,7 @@ public sealed class DeliveryWindowTests
         Assert.Equal((P(2), P(2)), (window.ConfirmedUpTo, window.ClearUpTo));
 
         // A stream's journal, read anew, has no entry any more where a dead letter stood.
-        window.StreamLost();
+        window.StreamLost(At(0));
         window.ForgetAll();
         window.Append(Batch(0, 10), At(1));
         window.Append(Batch(2, 10), At(1));
@@ -254,13 +319,13 @@ public sealed class DeliveryWindowTests
     [Fact]
     public void A_share_of_the_window_bounds_what_is_written_and_unconfirmed()
     {
-        var window = new DeliveryWindow(Limits with { UnconfirmedEntries = 20 }, ConfirmGrade.Accepted, TimeSpan.Zero);
+        var window = new DeliveryWindow(Limits with { UnconfirmedEntries = 20 }, ConfirmGrade.Accepted, TimeSpan.Zero, Untold());
         window.Append(Batch(0, [.. Enumerable.Repeat(10, 20)]), At(0));
 
         Assert.Equal(["1..5", "b1", "6..10", "b2"], Writes(window, share: 0.5));
         window.BarrierReturned(1, At(1));
         Assert.Equal(["11..15", "b3"], Writes(window, share: 0.5));
-        window.StreamLost();
+        window.StreamLost(At(0));
         Assert.Equal(["6..10", "b4"], Writes(window, share: 0.01));
     }
 
@@ -272,7 +337,7 @@ public sealed class DeliveryWindowTests
         Writes(window);
         window.BarrierReturned(1, At(1));
 
-        var underWay = window.StreamLost();
+        var underWay = window.StreamLost(At(0));
 
         Assert.Equal([P(6), P(7)], underWay);
         Assert.Equal(["6..7", "b2"], Writes(window));
@@ -285,7 +350,7 @@ public sealed class DeliveryWindowTests
         var window = Accepting();
         window.Append(Batch(0, 10), At(0));
         Writes(window);
-        window.StreamLost();
+        window.StreamLost(At(0));
 
         Assert.False(window.BarrierReturned(1, At(1)).Expected);
         Assert.Equal(1, window.UnconfirmedEntries);
@@ -308,12 +373,12 @@ public sealed class DeliveryWindowTests
         var window = Accepting();
         window.Append(Batch(0, 10, 10, 10), At(0));
         Writes(window);
-        window.StreamLost();
+        window.StreamLost(At(0));
 
         Assert.True(window.Reject(P(2), new Rejection(RejectionReason.Convicted, -1, "policy-violation"), At(1)));
         Assert.Equal(["1..1", "3..3", "b2"], Writes(window));
         window.BarrierReturned(2, At(2));
-        var rejected = Assert.Single(window.TakeSettleable()!.Rejected);
+        var rejected = Assert.Single(window.TakeSettleable()!.Ended);
         Assert.Equal((P(2), 1), (rejected.Position, rejected.Attempts));
     }
 
@@ -323,12 +388,12 @@ public sealed class DeliveryWindowTests
         var window = Accepting();
         window.Append(Batch(0, 10, 10), At(0));
         Writes(window);
-        window.StreamLost();
+        window.StreamLost(At(0));
         Assert.Equal((1, 0), (window.AttemptsAt(P(1)), window.AttemptsAt(P(7))));
 
         Assert.True(window.Reject(P(1), new Rejection(RejectionReason.Convicted, -1, "hung up"), At(1), attempts: 5));
 
-        Assert.Equal(5, Assert.Single(window.TakeSettleable()!.Rejected).Attempts);
+        Assert.Equal(5, Assert.Single(window.TakeSettleable()!.Ended).Attempts);
     }
 
     [Fact]
@@ -358,7 +423,7 @@ public sealed class DeliveryWindowTests
     [Fact]
     public void Full_held_limits_are_told()
     {
-        var window = new DeliveryWindow(Limits with { HeldEntries = 2 }, ConfirmGrade.Held, Hold);
+        var window = new DeliveryWindow(Limits with { HeldEntries = 2 }, ConfirmGrade.Held, Hold, Untold());
         window.Append(Batch(0, 10, 10), At(0));
         Writes(window);
         Assert.False(window.HeldIsFull);
@@ -378,7 +443,7 @@ public sealed class DeliveryWindowTests
     {
         seed = TestSeed.Of(seed);
         var random = new Random(seed);
-        var window = new DeliveryWindow(Limits, random.Next(2) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held, Hold);
+        var window = new DeliveryWindow(Limits, random.Next(2) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held, Hold, Untold());
         ulong appended = 0, settled = 0, confirmedByServer = 0;
         var rejectedPositions = new HashSet<EntryPosition>();
         var seenRejected = new HashSet<EntryPosition>();
@@ -417,7 +482,7 @@ public sealed class DeliveryWindowTests
                     Assert.True(window.BarrierReturned(barrier, now).Expected);
                     break;
                 case 8 when random.Next(20) == 0:
-                    window.StreamLost();
+                    window.StreamLost(now);
                     stream.Clear();
                     written = 0;
                     break;
@@ -431,7 +496,7 @@ public sealed class DeliveryWindowTests
                         for (var p = settled + 1; p <= settleable.UpTo.Low; p++)
                             Assert.True(p <= confirmedByServer || rejectedPositions.Contains(P(p)), $"{p} was settled unconfirmed; seed {seed}");
                         settled = Math.Max(settled, settleable.UpTo.Low);
-                        foreach (var rejected in settleable.Rejected)
+                        foreach (var rejected in settleable.Ended)
                             Assert.True(seenRejected.Add(rejected.Position));
                     }
 
@@ -447,9 +512,13 @@ public sealed class DeliveryWindowTests
     private static void Prove(DeliveryWindow window, TimeSpan at) =>
         Assert.True(window.BarrierReturned(window.NextBarrier(at).Barrier, at).Expected);
 
-    private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero);
+    private static EndedEntry Ended(ulong sequence) => EndedEntry.Told(P(sequence), new Outcome(Ending.Bounced, "1", "ada@example.test"));
 
-    private static DeliveryWindow Holding() => new(Limits, ConfirmGrade.Held, Hold);
+    private static EndingBook Untold() => new(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, ConfirmGrade.Held, default);
+
+    private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero, Untold());
+
+    private static DeliveryWindow Holding() => new(Limits, ConfirmGrade.Held, Hold, Untold());
 
     private static TimeSpan At(int milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 

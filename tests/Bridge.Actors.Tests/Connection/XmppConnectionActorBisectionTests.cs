@@ -139,7 +139,7 @@ public sealed class XmppConnectionActorBisectionTests : XmppConnectionActorSpec
                 foreach (var settlement in told.OfType<RedisPullerActor.Settle>().Select(settle => settle.Settlement))
                 {
                     settledUpTo = Math.Max(settledUpTo, (long)settlement.UpTo.Low);
-                    rejected.AddRange(settlement.Rejected.Select(entry => $"{entry.Position.Low} {entry.Reason}"));
+                    rejected.AddRange(settlement.Ended.Select(entry => $"{entry.Position.Low} {entry.Reason}"));
                 }
 
                 if (told.OfType<RedisPullerActor.StartFlow>().LastOrDefault() is { } flow)

@@ -1,8 +1,10 @@
 using Akka.Actor;
 using Akka.Event;
+using Bridge.Actors.Tests.Outcomes;
 using Bridge.Actors.Tests.Stanzas;
 using Bridge.Connection;
 using Bridge.Inbound;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -459,23 +461,93 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
     }
 
     [Theory]
-    [InlineData("a generated id is ours", "b-0123456789abcdef-1", "ada@example.test", true)]
-    [InlineData("an id of the app's is ours once it was written", "order-7", "ada@example.test", true)]
+    [InlineData("an id of the app's is ours once it was written", "order-7", "Ada@example.test/phone", true)]
+    [InlineData("a generated id that has left the journal is ours", "0", "ada@example.test", true)]
+    [InlineData("from an address that it was not written to it is not", "order-7", "eve@example.test", false)]
+    [InlineData("nor is a generated one", "0", "eve@example.test", false)]
     [InlineData("any other id is not", "order-8", "ada@example.test", false)]
     [InlineData("no id is not", null, "ada@example.test", false)]
     [InlineData("a bounce from nobody is not", "order-7", null, false)]
-    public void A_bounce_of_what_we_wrote_is_published(string name, string? id, string? from, bool published)
+    public void A_bounce_of_what_has_ended_or_told_nobody_is_published(string name, string? id, string? from, bool published)
     {
+        if (id == "0")
+            id = SealedIds.Of(0, "ada@example.test");
         Begin(Settings());
         Hand(1, "id=order-7");
         Link.Say(new StanzaBounced(StanzaKind.Message, id, from, "bridge.example.test", Unavailable));
 
-        var bounces = Drain<InboundPublisherActor.Publish>(Publisher).SelectMany(publish => publish.Bounces).ToArray();
-        Assert.True(published == (bounces.Length == 1), name);
+        var outcomes = Drain<InboundPublisherActor.Publish>(Publisher).SelectMany(publish => publish.Outcomes).ToArray();
+        Assert.True(published == (outcomes.Length == 1), name);
         Assert.Equal(published ? 1 : 0, Metrics["bounces"]);
         Assert.Equal(published ? 0 : 1, Metrics["inbound.stanzas:message"]);
         if (published)
-            Assert.Equal((StanzaKind.Message, id, from, Unavailable), (bounces[0].Kind, bounces[0].Id, bounces[0].From, bounces[0].Error));
+            Assert.Equal((Ending.Bounced, id, from, Unavailable), (outcomes[0].Ending, outcomes[0].Id, outcomes[0].To, outcomes[0].Error));
+    }
+
+    [Fact]
+    public void A_bounce_of_an_entry_in_the_journal_ends_it_once_and_it_is_not_sent_again()
+    {
+        Begin(Settings());
+        Hand(Range(1, 3));
+        Link.Written();
+        var bounce = new StanzaBounced(StanzaKind.Message, SealedIds.Of(2, "ada@example.test"), "ada@example.test", "bridge.example.test", Unavailable);
+        Link.Say(bounce, bounce);
+        Pass(TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal(["2 bounced"], Told());
+        Assert.Equal((1L, 1L), (Metrics["bounces"], Metrics["inbound.stanzas:message"]));
+        Link.End(SocketEnd.RemoteReset);
+        Reconnect();
+        Assert.Equal(["header", "handshake", "1", "3"], ServeAll());
+        Assert.Empty(Told());
+    }
+
+    [Fact]
+    public void What_was_asked_for_is_told_when_it_settles_and_not_before()
+    {
+        Begin(Settings(ConfirmGrade.Held));
+        Hand(1, "told=order-1");
+        Hand(2);
+        ServeAll();
+        Assert.Empty(Told());
+        PassUntil(() => Told() is ["1 held"], TimeSpan.FromSeconds(5));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_successor_reads_what_its_predecessor_saw_confirmed_only_where_an_ending_is_owed_and_sends_none_of_it(bool owed)
+    {
+        Start(Settings(ConfirmGrade.Held));
+        Establish();
+        Link.Written();
+        Link.ReturnBarrier(1);
+        TellJournal(3, 1, new ConfirmedMark(EntryPosition.OfSequence(2), "127.0.0.1:5347", 0, default, owed));
+        Assert.Equal(owed ? 0 : 2, ExpectFlow());
+        if (owed)
+            Hand(1, "told=order-1");
+        if (owed)
+            Hand(2);
+        Hand(3);
+
+        Assert.Equal(["3"], ServeAll());
+        // Nor does the mark go back to where the reading begins.
+        Assert.All(Drain<RedisPullerActor.Settle>(Puller), told => Assert.True(told.Settlement.Mark is null || told.Settlement.Mark.Position.Low >= 2));
+        if (owed)
+            PassUntil(() => Told() is ["1 held"], TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public void An_error_answers_the_first_of_two_messages_with_one_id()
+    {
+        Begin(Settings(ConfirmGrade.Accepted));
+        Hand(1, "told=order-1");
+        Hand(2, "told=order-1");
+        Link.Say(new StanzaBounced(StanzaKind.Message, "order-1", "ada@example.test", "bridge.example.test", Unavailable));
+        ServeAll();
+        Pass(TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal(["1 bounced", "2 accepted"], Told());
     }
 
     [Fact]
@@ -568,7 +640,7 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
     }
 
     private static StanzaReceived Iq(string type, string id, string? from, string to) =>
-        new(StanzaKind.Iq, id, from, to, type, "ping", "urn:xmpp:ping", default);
+        new(StanzaKind.Iq, id, from, to, type, "query", "urn:x", default);
 
     private static EncodedBatch Encoded(int flow, long first, params long[] sequences)
     {

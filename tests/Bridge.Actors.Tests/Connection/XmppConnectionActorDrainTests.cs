@@ -44,6 +44,23 @@ public sealed class XmppConnectionActorDrainTests : XmppConnectionActorSpec
     }
 
     [Fact]
+    public void A_bounce_that_comes_while_the_stream_closes_is_told_before_it_says_drained()
+    {
+        Begin(Settings());
+        Hand(1, "told=order-1");
+        ServeAll();
+        Drain();
+        TellStopped(1);
+        Link.Say(new StanzaBounced(
+            StanzaKind.Message, "order-1", "ada@example.test", "bridge.example.test", new StanzaError(StanzaErrorType.Cancel, StanzaErrorCondition.Gone, null)));
+        Assert.Empty(Told());
+        Link.Closed();
+
+        Assert.Single(Drained());
+        Assert.Equal(["1 bounced"], Told());
+    }
+
+    [Fact]
     public void A_hold_is_not_sat_out()
     {
         Begin(Settings());

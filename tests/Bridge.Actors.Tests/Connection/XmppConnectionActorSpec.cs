@@ -1,9 +1,11 @@
 using System.Globalization;
 using Akka.Actor;
 using Akka.TestKit;
+using Bridge.Actors.Tests.Outcomes;
 using Bridge.Actors.Tests.Queue;
 using Bridge.Actors.Tests.Stanzas;
 using Bridge.Connection;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -94,7 +96,8 @@ public abstract class XmppConnectionActorSpec : ActorSpec
             EntryPosition.OfSequence((ulong)first),
             EntryPosition.OfSequence((ulong)(count == 0 ? 0 : first + count - 1)),
             mark,
-            true)),
+            true,
+            SealedIds.Seal)),
         Puller.Ref);
 
     /// <summary>The flow that the connection asks for; null when it asks for none.</summary>
@@ -151,8 +154,15 @@ public abstract class XmppConnectionActorSpec : ActorSpec
         var settlements = Drain<RedisPullerActor.Settle>(Puller).Select(told => told.Settlement).ToArray();
         return (
             settlements.Select(settlement => (long)settlement.UpTo.Low).DefaultIfEmpty().Max(),
-            [.. settlements.SelectMany(settlement => settlement.Rejected).Select(rejected => $"{rejected.Position.Low} {rejected.Reason}")]);
+            [.. settlements.SelectMany(settlement => settlement.Ended).Select(rejected => $"{rejected.Position.Low} {rejected.Reason}")]);
     }
+
+    /// <summary>The endings told since the last look, as <c>sequence ending</c>.</summary>
+    protected IReadOnlyList<string> Told() =>
+    [
+        .. Drain<RedisPullerActor.Settle>(Puller).SelectMany(told => told.Settlement.Ended).Where(ended => ended.Outcome is not null)
+            .Select(ended => $"{ended.Position.Low} {ended.Outcome!.Ending.WireName()}"),
+    ];
 
     protected int Reconnects(ReconnectCause cause) => (int)Metrics["reconnects:" + BridgeMetrics.Name(cause)];
 

@@ -14,7 +14,7 @@ public sealed class InboundPublisherActorTests : ActorSpec
 {
     private static readonly StanzaError Error = new(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null);
 
-    private readonly ScriptedOutcomes _outcomes = new();
+    private readonly ScriptedOutcomes _outcomes = new() { HoldsDeliveries = true };
     private readonly TestProbe _parent;
     private readonly IActorRef _publisher;
 
@@ -23,6 +23,32 @@ public sealed class InboundPublisherActorTests : ActorSpec
         _parent = CreateTestProbe();
         _publisher = ChildOf(_parent, InboundPublisherActor.Props(
             Settings().Outcomes with { Buffer = 1_000 }, () => _outcomes, new BridgeMetrics(Bridge)));
+        // It looks for what its predecessor left.
+        Assert.Single(_outcomes.Deliveries).Answer(default);
+    }
+
+    [Fact]
+    public void Replies_are_carried_when_told_and_again_while_there_may_be_more()
+    {
+        _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
+        _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
+        Assert.Equal(2, _outcomes.Deliveries.Count);
+        _outcomes.Deliveries[1].Answer(new ReplyDelivery(500, 0, true));
+        _outcomes.Deliveries[2].Answer(new ReplyDelivery(3, 2, false));
+
+        Assert.Equal(3, _outcomes.Deliveries.Count);
+        Assert.Equal((503L, 2L), (Metrics["replies"], Metrics["replies.dropped"]));
+        Assert.Contains("2 replies", Assert.Single(Logged(LogLevel.WarningLevel)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Replies_that_could_not_be_carried_are_looked_for_again()
+    {
+        _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
+        _outcomes.Deliveries[1].Fail(QueueFault.Unreachable);
+        Pass(500);
+
+        Assert.Equal(3, _outcomes.Deliveries.Count);
     }
 
     [Fact]
@@ -125,5 +151,5 @@ public sealed class InboundPublisherActorTests : ActorSpec
 
     private void Publish(int first, int count) => _publisher.Tell(new InboundPublisherActor.Publish(
         [.. Enumerable.Range(first, count).Select(id =>
-            new Bounce(StanzaKind.Message, id.ToString(CultureInfo.InvariantCulture), "ada@example.test", Error))]));
+            new Outcome(Ending.Bounced, id.ToString(CultureInfo.InvariantCulture), "ada@example.test") { Kind = StanzaKind.Message, Error = Error })]));
 }

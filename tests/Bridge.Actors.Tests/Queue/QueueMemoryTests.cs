@@ -94,11 +94,11 @@ public sealed class QueueMemoryTests
         Assert.Equal(At(4), _memory.Seen);
     }
 
-    private (ulong After, ulong RejectedBefore) Asked(QueueSession session, ulong upTo, ulong? rejected = null)
+    private (ulong After, ulong EndedBefore) Asked(QueueSession session, ulong upTo, ulong? rejected = null)
     {
         var part = _memory.Ask(
-            session, new Settlement(At(upTo), rejected is { } position ? [new RejectedEntry(At(position), "reason", "", -1, 0)] : [], null));
-        return (part.After.Low, part.RejectedBefore.Low);
+            session, new Settlement(At(upTo), rejected is { } position ? [new EndedEntry(At(position), "reason", "", -1, 0)] : [], null));
+        return (part.After.Low, part.EndedBefore.Low);
     }
 
     private Recovery Recover(string prefix, long session, string lastPrefix = "", ulong taken = 0) =>
@@ -106,7 +106,7 @@ public sealed class QueueMemoryTests
 
     private Recovery Begin(RecoveryAttempt attempt, long session, LeaseGrant? grant = null, string lastPrefix = "", ulong taken = 0) =>
         _memory.Begin(
-            attempt, grant ?? Grant, new RecoverReply(session, 0, default, default, lastPrefix, At(taken), null, At(taken)), connection: 10, waiting: 20);
+            attempt, grant ?? Grant, new RecoverReply(session, 0, default, default, lastPrefix, At(taken), null, At(taken), null), connection: 10, waiting: 20);
 
     private static EntryPosition At(ulong sequence) => EntryPosition.OfSequence(sequence);
 }

@@ -288,7 +288,7 @@ public sealed class RedisPullerActorTests : ActorSpec
 
         var second = _queue.Expect(QueueCallKind.Settle);
         Assert.Equal(EntryPosition.OfSequence(4), second.Settlement.UpTo);
-        Assert.Equal([2, 4], second.Settlement.Rejected.Select(rejected => (long)rejected.Position.Low));
+        Assert.Equal([2, 4], second.Settlement.Ended.Select(rejected => (long)rejected.Position.Low));
         Assert.Equal(Mark, second.Settlement.Mark);
         second.Answer();
         Assert.Equal([1, 2, 4], _queue.Dead.Select(dead => (long)dead.Position.Low));
@@ -347,7 +347,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         var again = _queue.Expect(QueueCallKind.Settle);
 
         Assert.Equal(EntryPosition.OfSequence(3), again.Settlement.UpTo);
-        Assert.Equal([1, 3], again.Settlement.Rejected.Select(rejected => (long)rejected.Position.Low));
+        Assert.Equal([1, 3], again.Settlement.Ended.Select(rejected => (long)rejected.Position.Low));
         again.Answer();
         Assert.Equal([1, 3], _queue.Dead.Select(dead => (long)dead.Position.Low));
     }
@@ -730,7 +730,7 @@ public sealed class RedisPullerActorTests : ActorSpec
         Assert.True(_queue.Disposed);
     }
 
-    private static RejectedEntry Rejected(long sequence) =>
+    private static EndedEntry Rejected(long sequence) =>
         new(EntryPosition.OfSequence((ulong)sequence), "not-well-formed", "", 0, 0);
 
     private void Start(int batch = 4) => _puller = ChildOf(
@@ -760,7 +760,7 @@ public sealed class RedisPullerActorTests : ActorSpec
     private void Window(int flow, int entries, long done = 0, long bytes = 100_000) =>
         Tell(new RedisPullerActor.WindowMoved(flow, done, done, entries, bytes));
 
-    private void Settle(long upTo, params RejectedEntry[] rejected) =>
+    private void Settle(long upTo, params EndedEntry[] rejected) =>
         Tell(new RedisPullerActor.Settle(new Settlement(EntryPosition.OfSequence((ulong)upTo), rejected, null)));
 
     private int Flushed()

@@ -1,3 +1,4 @@
+using Bridge.Actors.Tests.Outcomes;
 using Bridge.Actors.Tests.Stanzas;
 using Bridge.Queue;
 
@@ -37,7 +38,7 @@ internal sealed class ScriptedQueue : IOutboundQueue
     /// <summary>Every call so far, in order.</summary>
     public IReadOnlyList<QueueCall> Calls => _calls;
 
-    public List<RejectedEntry> Dead { get; } = [];
+    public List<EndedEntry> Dead { get; } = [];
 
     public ConfirmedMark? Mark { get; set; }
 
@@ -94,7 +95,8 @@ internal sealed class ScriptedQueue : IOutboundQueue
             _journal.Count == 0 ? EntryPosition.Zero : _journal[0].Position,
             _journal.Count == 0 ? EntryPosition.Zero : _journal[^1].Position,
             Mark,
-            ContinuesHistory));
+            ContinuesHistory,
+            SealedIds.Seal));
 
     public Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits) => Issue(
         QueueCallKind.WaitAndTake, session, limits, Settlement.Nothing, default, () => Take(limits, Settlement.Nothing));
@@ -153,7 +155,7 @@ internal sealed class ScriptedQueue : IOutboundQueue
             return default;
         _journal.RemoveRange(0, prefix.Length);
         SettledUpTo = (long)prefix[^1].Position.Low;
-        RejectedEntry[] dead = [.. settlement.Rejected.Where(rejected => prefix.Any(entry => entry.Position == rejected.Position))];
+        EndedEntry[] dead = [.. settlement.Ended.Where(rejected => rejected.IsDead && prefix.Any(entry => entry.Position == rejected.Position))];
         Dead.AddRange(dead);
         return new SettleResult(prefix.Length, dead.Length, 0);
     }

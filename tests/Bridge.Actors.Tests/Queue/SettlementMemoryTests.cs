@@ -52,8 +52,8 @@ public sealed class SettlementMemoryTests
 
     private static EntryPosition At(ulong sequence) => EntryPosition.OfSequence(sequence);
 
-    private static RejectedEntry Rejected(ulong sequence) => new(At(sequence), "unknown-payload-kind", "", 0, 0);
+    private static EndedEntry Rejected(ulong sequence) => new(At(sequence), "unknown-payload-kind", "", 0, 0);
 
     private IEnumerable<ulong> Said(params ulong[] rejected) =>
-        _memory.Completed(Settlement.Nothing with { Rejected = [.. rejected.Select(Rejected)] }).Rejected.Select(entry => entry.Position.Low);
+        _memory.Completed(Settlement.Nothing with { Ended = [.. rejected.Select(Rejected)] }).Ended.Select(entry => entry.Position.Low);
 }

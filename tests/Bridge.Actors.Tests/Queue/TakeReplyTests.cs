@@ -152,7 +152,7 @@ public sealed class TakeReplyTests
     {
         var reader = new RespReader(Encoding.UTF8.GetBytes(wire));
         reader.MoveNext();
-        return TakeReply.Read(reader, JournalRun.Read);
+        return TakeReply.Read(reader, static (ref RespReader entries) => JournalRun.Read(ref entries, null));
     }
 
     private static EntryBatch ReadStream(string wire) => ReadStream(Encoding.UTF8.GetBytes(wire));

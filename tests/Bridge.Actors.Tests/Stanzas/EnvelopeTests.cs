@@ -1,8 +1,9 @@
-using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Xml.Linq;
+using Bridge.Outcomes;
+using Bridge.Settings;
 using Bridge.Stanzas;
 using CsCheck;
 using static Bridge.Actors.Tests.Stanzas.EncoderFixture;
@@ -20,8 +21,8 @@ public sealed class EnvelopeTests
     {
         { "the smallest", """{"to":"a@b"}""", $"<message{From} to='a@b'{Id} type='chat'>{OriginId}</message>" },
         { "a body", """{"to":"a@b","body":"hi"}""", $"<message{From} to='a@b'{Id} type='chat'><body>hi</body>{OriginId}</message>" },
-        { "every field", """{"at":"2026-05-17T11:59:59Z","to":"a@b","from":"app.example/x","id":"7","type":"groupchat","body":"B","subject":"S","thread":"T","lang":"de-AT","xml":["<x xmlns='urn:x'/>","<y xmlns='urn:y'>1</y>"],"ttl":60,"store":["no-copy","store"],"meta":{"a":[1,{"b":null}]}}""", "<message from='app.example/x' to='a@b' id='7' type='groupchat' xml:lang='de-AT'><subject>S</subject><body>B</body><thread>T</thread><x xmlns='urn:x'/><y xmlns='urn:y'>1</y><store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/><origin-id xmlns='urn:xmpp:sid:0' id='7'/></message>" },
-        { "nulls count as absent", """{"to":"a@b","from":null,"id":null,"type":null,"body":null,"subject":null,"thread":null,"lang":null,"xml":null,"stanza":null,"ttl":null,"expires":null,"store":null,"meta":null,"at":null}""", $"<message{From} to='a@b'{Id} type='chat'>{OriginId}</message>" },
+        { "every field", """{"at":"2026-05-17T11:59:59Z","to":"a@b","from":"app.example/x","id":"7","type":"groupchat","body":"B","subject":"S","thread":"T","lang":"de-AT","xml":["<x xmlns='urn:x'/>","<y xmlns='urn:y'>1</y>"],"ttl":60,"store":["no-copy","store"],"meta":{"a":[1,{"b":null}]},"replyTo":"bridge:reply:1"}""", "<message from='app.example/x' to='a@b' id='7' type='groupchat' xml:lang='de-AT'><subject>S</subject><body>B</body><thread>T</thread><x xmlns='urn:x'/><y xmlns='urn:y'>1</y><store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/><origin-id xmlns='urn:xmpp:sid:0' id='7'/></message>" },
+        { "nulls count as absent", """{"to":"a@b","from":null,"id":null,"type":null,"body":null,"subject":null,"thread":null,"lang":null,"xml":null,"stanza":null,"ttl":null,"expires":null,"store":null,"meta":null,"at":null,"replyTo":null}""", $"<message{From} to='a@b'{Id} type='chat'>{OriginId}</message>" },
         { "an empty id", """{"to":"a@b","id":""}""", $"<message{From} to='a@b'{Id} type='chat'>{OriginId}</message>" },
         { "an empty body", """{"to":"a@b","body":""}""", $"<message{From} to='a@b'{Id} type='chat'><body></body>{OriginId}</message>" },
         { "markup in the body", """{"to":"a@b","body":"</body><presence/>&'\"]]>"}""", $"<message{From} to='a@b'{Id} type='chat'><body>&lt;/body&gt;&lt;presence/&gt;&amp;'\"]]&gt;</body>{OriginId}</message>" },
@@ -100,6 +101,9 @@ public sealed class EnvelopeTests
         { "an infinite ttl", """{"to":"a@b","ttl":1e999}""", RejectionReason.JsonInvalidValue, 18, "'ttl' is a number" },
         { "a ttl in words", """{"to":"a@b","ttl":"soon"}""", RejectionReason.JsonInvalidValue, 18, "'ttl' is a number" },
         { "an empty ttl", """{"to":"a@b","ttl":""}""", RejectionReason.JsonInvalidValue, 18, "'ttl' is a number" },
+        { "a key of something else", """{"to":"a@b","replyTo":"session:1"}""", RejectionReason.JsonInvalidValue, 23, "'replyTo' is a key that begins with bridge:reply:" },
+        { "a key without a name of its own", """{"to":"a@b","replyTo":"bridge:reply"}""", RejectionReason.JsonInvalidValue, 23, "'replyTo' is a key" },
+        { "a number as replyTo", """{"to":"a@b","replyTo":1}""", RejectionReason.JsonWrongType, 22, "'replyTo' is a string" },
         { "a negative time", """{"to":"a@b","at":-1}""", RejectionReason.JsonInvalidValue, 17, "'at' is a time" },
         { "a time too far", """{"to":"a@b","expires":1e18}""", RejectionReason.JsonInvalidValue, 22, "'expires' is a time" },
         { "a date alone", """{"to":"a@b","expires":"2026-05-17"}""", RejectionReason.JsonInvalidValue, 22, "'expires' is a time" },
@@ -255,7 +259,29 @@ public sealed class EnvelopeTests
     [InlineData("""{"to":"a@b","id":"é"}""", "é")]
     [InlineData("""{"stanza":"<message to='a@b' id='x&amp;y'/>"}""", "x&y")]
     public void The_apps_own_id_is_hashed_unescaped(string payload, string id) =>
-        Assert.Equal(XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(id)), Encode(Encoding.UTF8.GetBytes(payload)).Result.OwnIdHash);
+        Assert.Equal(OwnIds.HashOf(Encoding.UTF8.GetBytes(id), "a@b"u8), Encode(Encoding.UTF8.GetBytes(payload)).Result.OwnIdHash);
+
+    [Theory]
+    [InlineData("""{"to":"a@b/c","id":"7","replyTo":"bridge:reply:1","meta":{"a": 1}}""", OutcomeMode.None, "7 a@b/c bridge:reply:1 {\"a\": 1}")]
+    [InlineData("""{"stanza":"<message to='a@b' id='x&amp;y'/>","replyTo":"bridge:reply:1"}""", OutcomeMode.Failures, "x&y a@b bridge:reply:1 ")]
+    [InlineData("""{"to":"a@b","id":"7"}""", OutcomeMode.Failures, null)]
+    [InlineData("""{"to":"a@b","id":"7"}""", OutcomeMode.All, "7 a@b  ")]
+    [InlineData("""{"to":"a@b"}""", OutcomeMode.All, GeneratedId + " a@b  ")]
+    [InlineData("<message to='a&#64;b'/>", OutcomeMode.All, GeneratedId + " a@b  ")]
+    [InlineData("<message to='a@b' id='7'/>", OutcomeMode.Failures, null)]
+    // What is rejected has an ending to tell in every mode but none, and what was read of it says to whom.
+    [InlineData("<message/>", OutcomeMode.None, null)]
+    [InlineData("<message/>", OutcomeMode.Failures, GeneratedId + "   ")]
+    [InlineData("""{"to":"@","id":"7","replyTo":"bridge:reply:1"}""", OutcomeMode.None, "7 @ bridge:reply:1 ")]
+    [InlineData("""{"replyTo":"bridge:reply:1","id":"7","unknown":1}""", OutcomeMode.None, "7  bridge:reply:1 ")]
+    [InlineData("""{"unknown":1,"replyTo":"bridge:reply:1"}""", OutcomeMode.None, null)]
+    public void A_ticket_says_what_is_to_be_told_and_to_whom(string payload, OutcomeMode mode, string? expected)
+    {
+        var encoder = new StanzaEncoder(Rules, Domain, mode);
+        var ticket = encoder.Encode(Entry(Encoding.UTF8.GetBytes(payload)), new System.Buffers.ArrayBufferWriter<byte>(), Now).Ticket;
+
+        Assert.Equal(expected, ticket is null ? null : $"{ticket.Id} {ticket.To} {ticket.ReplyTo} {ticket.Meta}");
+    }
 
     [Fact]
     public void A_generated_id_has_no_hash() =>

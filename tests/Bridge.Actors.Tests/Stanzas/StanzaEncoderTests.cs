@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.IO.Hashing;
 using System.Text;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Stanzas;
 using static Bridge.Actors.Tests.Stanzas.EncoderFixture;
@@ -129,7 +129,7 @@ public sealed class StanzaEncoderTests
     {
         var (result, _) = Encode(Encoding.UTF8.GetBytes(payload));
 
-        Assert.Equal(XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(id)), result.OwnIdHash);
+        Assert.Equal(OwnIds.HashOf(Encoding.UTF8.GetBytes(id), "a@b"u8), result.OwnIdHash);
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Text;
 using Akka.Actor;
 using Akka.Routing;
 using Akka.TestKit;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Stanzas;
 
@@ -36,7 +37,7 @@ public sealed class StanzaWriterActorTests : ActorSpec
         var entry = Encoded().Entries[0];
         Assert.Equal(10, entry.PayloadLength);
         Assert.Equal(ScriptedEncoder.TakenAt, entry.TakenAt);
-        Assert.Equal(System.IO.Hashing.XxHash3.HashToUInt64("order-7"u8), entry.OwnIdHash);
+        Assert.Equal(OwnIds.HashOf("order-7"u8, "ada@example.test"u8), entry.OwnIdHash);
         Assert.False(entry.IsRejected);
     }
 

@@ -118,8 +118,8 @@ public sealed class OversizeEntryTests(ITestOutputHelper output)
         var before = await BusyAsync(queue);
         var settled = await queue.SettleAsync(
             entries[^1].Position,
-            new RejectedEntry(entries[5].Position, "reason", "", -1, 1),
-            new RejectedEntry(entries[^2].Position, "reason", "", -1, 1));
+            new EndedEntry(entries[5].Position, "reason", "", -1, 1),
+            new EndedEntry(entries[^2].Position, "reason", "", -1, 1));
 
         var busy = await BusyAsync(queue) - before;
 

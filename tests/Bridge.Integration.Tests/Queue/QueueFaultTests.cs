@@ -24,7 +24,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         redis.Freeze();
         // Both are in the socket of the frozen Redis when they are given up.
         var take = queue.TakeAsync(new TakeLimits(10, 1 << 20));
-        var settle = queue.SettleAsync(before[4].Position, new RejectedEntry(before[1].Position, "reason", "", -1, 1));
+        var settle = queue.SettleAsync(before[4].Position, new EndedEntry(before[1].Position, "reason", "", -1, 1));
         await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => take);
         await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => settle);
         redis.Thaw();
@@ -100,14 +100,14 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
             QueueUnderTest.Plenty,
             new Settlement(
                 waited.Entries[9].Position,
-                [new RejectedEntry(waited.Entries[3].Position, "reason", "", 0, 1), new RejectedEntry(waited.Entries[15].Position, "reason", "", 0, 1)],
+                [new EndedEntry(waited.Entries[3].Position, "reason", "", 0, 1), new EndedEntry(waited.Entries[15].Position, "reason", "", 0, 1)],
                 mark));
         Assert.Equal(new SettleResult(kind == QueueKind.List ? 10 : 11, 2, 0), next.Settled);
         Assert.Equal(30, next.Entries.Count);
         Assert.Single((await queue.TakeAsync()).Oversize);
         var journal = await queue.ReadAllAsync();
         Assert.Equal(kind == QueueKind.List ? 41 : 39, journal.Count);
-        var end = await queue.SettleAsync(journal[^1].Position, new RejectedEntry(journal[2].Position, "reason", "", 0, 1));
+        var end = await queue.SettleAsync(journal[^1].Position, new EndedEntry(journal[2].Position, "reason", "", 0, 1));
         Assert.Equal(new SettleResult(journal.Count, 1, 0), end);
         Assert.Equal(4, await queue.Dead.CountAsync());
 

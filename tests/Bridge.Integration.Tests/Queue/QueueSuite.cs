@@ -13,7 +13,7 @@ public abstract class QueueSuite(QueueKind kind, RedisFixture fixture) : IClassF
 
     protected RedisServer Redis => fixture.Redis;
 
-    protected static RejectedEntry Reject(EntryPosition position) => new(position, "not-well-formed", "a detail", 7, 2);
+    protected static EndedEntry Reject(EntryPosition position) => new(position, "not-well-formed", "a detail", 7, 2);
 
     [Fact]
     public async Task Entries_arrive_in_order_and_byte_for_byte()
@@ -719,7 +719,7 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
             entries.Select(entry => System.Text.Encoding.UTF8.GetString(entry.Payload.Span)));
         Assert.All(entries, entry => Assert.InRange(entry.PushedAt!.Value, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1)));
 
-        await queue.SettleAsync(entries[^1].Position, new RejectedEntry(entries[0].Position, "reason", "", -1, 0));
+        await queue.SettleAsync(entries[^1].Position, new EndedEntry(entries[0].Position, "reason", "", -1, 0));
         var dead = Assert.Single(await queue.Dead.ListAsync(5));
         Assert.Equal(several.Select(field => (string)field.Name!), dead.Fields.Select(field => field.Key));
         Assert.Equal(1, (await queue.Dead.ReplayAllAsync()).Replayed);
@@ -737,7 +737,7 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
         var entries = await queue.TakeAllAsync();
 
         Assert.Equal(2, entries.Count);
-        Assert.Equal(new SettleResult(2, 1, 0), await queue.SettleAsync(entries[1].Position, new RejectedEntry(entries[0].Position, "unknown-field", "", 1, 0)));
+        Assert.Equal(new SettleResult(2, 1, 0), await queue.SettleAsync(entries[1].Position, new EndedEntry(entries[0].Position, "unknown-field", "", 1, 0)));
         Assert.StartsWith("[\"0\",\"x\",\"1\"", System.Text.Encoding.UTF8.GetString((await queue.Dead.ListAsync(1))[0].Payload.Span), StringComparison.Ordinal);
     }
 

@@ -49,6 +49,8 @@ internal sealed class QueueUnderTest : IAsyncDisposable
 
     public DeadLetterSettings DeadBounds { get; }
 
+    public OutcomeSettings Outcomes { get; } = new() { MaxEntries = 10_000, Buffer = 10 };
+
     public RedisLink Link { get; }
 
     public RedisLease Lease { get; }
@@ -145,7 +147,7 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     public Task<TakenEntries> TakeAsync(TakeLimits? limits = null) =>
         Queue.TakeAsync(Session, limits ?? Plenty, Settlement.Nothing);
 
-    public Task<SettleResult> SettleAsync(EntryPosition upTo, params RejectedEntry[] rejected) =>
+    public Task<SettleResult> SettleAsync(EntryPosition upTo, params EndedEntry[] rejected) =>
         Queue.SettleAsync(Session, new Settlement(upTo, rejected, null));
 
     /// <summary>Returns once so many wait in Redis for work.</summary>
@@ -231,6 +233,6 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     }
 
     private RedisQueue Open(RedisLink link) => Kind == QueueKind.List
-        ? new ListQueue(link, Settings, DeadBounds)
-        : new StreamQueue(link, Settings, DeadBounds);
+        ? new ListQueue(link, Settings, DeadBounds, Outcomes)
+        : new StreamQueue(link, Settings, DeadBounds, Outcomes);
 }

@@ -27,10 +27,10 @@ internal sealed class ModelListRedis(World world, Plan plan, Ledger ledger, Sabo
     {
         var settlement = part.Settlement;
         if (Memory.Journal.Count == 0
-            || (settlement.UpTo == EntryPosition.Zero && settlement.Rejected.Count == 0 && part.RejectedBefore == EntryPosition.Zero))
+            || (settlement.UpTo == EntryPosition.Zero && settlement.Ended.Count == 0 && part.EndedBefore == EntryPosition.Zero))
             return false;
-        return Settled < part.After.Low || Memory.Journal.Exists(element => element.Position == part.RejectedBefore && !element.IsPlaceHolder);
+        return Settled < part.After.Low || Memory.Journal.Exists(element => element.Position == part.EndedBefore && !element.IsPlaceHolder);
     }
 
-    protected override JournalElement? AfterBurial(JournalElement element) => element with { IsPlaceHolder = true };
+    protected override JournalElement? AfterEnding(JournalElement element) => element with { IsPlaceHolder = true };
 }

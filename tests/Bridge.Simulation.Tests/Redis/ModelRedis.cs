@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Simulation.Tests.Machine;
@@ -13,6 +14,7 @@ namespace Bridge.Simulation.Tests.Redis;
 /// </summary>
 internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage)
 {
+    private readonly Dictionary<string, GeneratedIds> _ids = [];
     private readonly List<(RedisConnection Connection, EntryPosition Seen, Action Run)> _waiters = [];
     private long _frozenUntil;
     private long _refusesUntil;
@@ -187,7 +189,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             : Memory.Journal is [var only] ? (only.Position, only.Position) : (EntryPosition.Zero, EntryPosition.Zero);
         if (world.Recording)
             world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {first}..{last}, mark {mark?.Position}");
-        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken);
+        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken, Payloads.Seal);
     }
 
     /// <summary>Settles, then takes.</summary>
@@ -204,7 +206,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         {
             var queued = Memory.Queue[Memory.Journal.Count - from];
             Memory.Taken = PositionOnTake(queued);
-            Memory.Journal.Add(new JournalElement(queued.Message, Memory.Taken, false, TimeOfDay));
+            Memory.Journal.Add(new JournalElement(queued.Message, Memory.Taken, false, TimeOfDay, IdsOfNow));
             bytes += Payloads.Of(queued.Message, plan.Messages[queued.Message].Kind).Length;
         }
 
@@ -229,6 +231,25 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     public Outcome<QueueDepth> Depth() => new QueueDepth(Memory.Queue.Count, Memory.Journal.Count, null);
 
+    private GeneratedIds IdsOfNow
+    {
+        get
+        {
+            var prefix = plan.Kind == QueueKind.List ? Memory.SessionPrefix! : "0a1b2c3d";
+            if (!_ids.TryGetValue(prefix, out var ids))
+                _ids[prefix] = ids = new GeneratedIds(prefix, plan.Kind == QueueKind.Stream, Payloads.Seal);
+            return ids;
+        }
+    }
+
+    /// <summary>What the publisher appends to the outcome stream by itself.</summary>
+    public Outcome<bool> Append(IReadOnlyList<Outcome> outcomes)
+    {
+        foreach (var outcome in outcomes)
+            Tell(outcome);
+        return true;
+    }
+
     /// <summary>The position that an element has in the queue, where it has one.</summary>
     protected abstract EntryPosition NextPosition();
 
@@ -244,8 +265,8 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
     /// <summary>Whether the settlement before this one did not happen.</summary>
     protected abstract bool HasGap(SettlementPart part);
 
-    /// <summary>What stands in the journal for an element that was dead-lettered; null when nothing does.</summary>
-    protected abstract JournalElement? AfterBurial(JournalElement element);
+    /// <summary>What stands in the journal for an element that has ended; null when nothing does.</summary>
+    protected abstract JournalElement? AfterEnding(JournalElement element);
 
     private HeldLease? Live(HeldLease? lease) => lease is { } held && held.ExpiresAt > world.Now ? held : null;
 
@@ -271,16 +292,29 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         var (removed, buried) = (0, 0);
         if (HasGap(part))
             return QueueFault.Stale;
-        foreach (var rejected in settlement.Rejected)
+        foreach (var ended in settlement.Ended)
         {
-            var index = Memory.Journal.FindIndex(element => element.Position == rejected.Position && !element.IsPlaceHolder);
-            if (index < 0)
+            var index = Memory.Journal.FindIndex(element => element.Position == ended.Position && !element.IsPlaceHolder);
+            if (index < 0 && sabotage == Sabotage.QueueTellsAgain && ended.Outcome is { } again && again.IsWantedBy(plan.Outcomes))
+                Tell(again);
+            if (index < 0 || (ended.Expected is { } id && Memory.Journal[index].GeneratedId != id))
                 continue;
             var element = Memory.Journal[index];
-            Memory.Dead.Add(element.Message);
-            ledger.DeadLettered(element.Message, Owner);
-            buried++;
-            if (AfterBurial(element) is { } holder)
+            if (ended.IsDead)
+            {
+                Memory.Dead.Add(element.Message);
+                ledger.DeadLettered(element.Message, Owner);
+                buried++;
+            }
+
+            if (ended.Outcome is { } outcome && outcome.IsWantedBy(plan.Outcomes))
+                Tell(outcome, element.Message);
+            // What its barrier confirmed leaves with the prefix.
+            if (!ended.IsDead && ended.Outcome!.Ending != Ending.Bounced)
+                continue;
+            if (!ended.IsDead)
+                ledger.EndedEarly(element.Message, Owner);
+            if (AfterEnding(element) is { } holder)
                 Memory.Journal[index] = holder;
             else
             {
@@ -311,6 +345,14 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         return count;
     }
 
+    private void Tell(Outcome outcome, int? message = null)
+    {
+        var told = new ToldEnding(message ?? Payloads.MessageOf(outcome.To), outcome.Ending, outcome.Late);
+        Memory.Outcomes.Add(told);
+        if (world.Recording)
+            world.Note($"redis: told of message {told.Message}: {told.Ending}{(told.Late ? ", late" : "")}");
+    }
+
     private EntryBatch Entries(IEnumerable<JournalElement> elements)
     {
         QueueEntry[] entries =
@@ -318,7 +360,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             .. elements.Select(element => new QueueEntry(
                 element.Position,
                 element.IsPlaceHolder ? EntryKind.DeadLettered : EntryKind.Payload,
-                Payloads.Ids,
+                element.Ids,
                 element.IsPlaceHolder ? default : Payloads.Of(element.Message, plan.Messages[element.Message].Kind),
                 element.TakenAt,
                 null)),

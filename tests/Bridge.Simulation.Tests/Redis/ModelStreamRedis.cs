@@ -30,7 +30,7 @@ internal sealed class ModelStreamRedis(World world, Plan plan, Ledger ledger, Sa
 
     protected override bool HasGap(SettlementPart part) =>
         (part.Settlement.UpTo != EntryPosition.Zero && Memory.Journal is [var first, ..] && part.After >= first.Position)
-        || Memory.Journal.Exists(element => element.Position == part.RejectedBefore);
+        || Memory.Journal.Exists(element => element.Position == part.EndedBefore);
 
-    protected override JournalElement? AfterBurial(JournalElement element) => null;
+    protected override JournalElement? AfterEnding(JournalElement element) => null;
 }

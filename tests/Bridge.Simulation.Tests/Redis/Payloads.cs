@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Bridge.Outcomes;
 using Bridge.Queue;
+using Bridge.Settings;
 using Bridge.Simulation.Tests.Schedules;
 using Bridge.Stanzas;
 
@@ -11,48 +12,70 @@ namespace Bridge.Simulation.Tests.Redis;
 /// <summary>What the app pushes: a letter for the kind, and the number.</summary>
 internal static class Payloads
 {
-    /// <summary>The simulation's stanzas bring no generated ids.</summary>
-    public static readonly GeneratedIds Ids = new("0123456789abcdef", ofStream: false);
+    /// <summary>The key of the generated ids.</summary>
+    public static readonly IdSeal Seal = new("000102030405060708090a0b0c0d0e0f");
+
+    /// <summary>Messages with even numbers bring ids of their own.</summary>
+    public static string? OwnId(int message) => message % 2 == 0 ? string.Create(CultureInfo.InvariantCulture, $"own-{message}") : null;
+
+    /// <summary>Each has a recipient of its own, by which an answer tells whose it is.</summary>
+    public static string RecipientOf(int message) => string.Create(CultureInfo.InvariantCulture, $"r{message}@example.test");
+
+    public static int MessageOf(string recipient) =>
+        int.Parse(recipient.AsSpan(1, recipient.IndexOf('@', StringComparison.Ordinal) - 1), NumberStyles.None, CultureInfo.InvariantCulture);
 
     private static readonly byte[][] All =
         [.. Enum.GetValues<MessageKind>().SelectMany(kind => Enumerable.Range(0, Plan.MessagesAtMost).Select(
-            message => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{"gbps"[(int)kind]}{message}"))))];
+            message => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{"gbpsr"[(int)kind]}{message}"))))];
 
     public static ReadOnlyMemory<byte> Of(int message, MessageKind kind) => All[((int)kind * Plan.MessagesAtMost) + message];
 
-    /// <summary>What an element that the encoder made says.</summary>
-    public static (int Message, MessageKind Kind) Read(ReadOnlySpan<byte> content) =>
-        (int.Parse(content[1..], NumberStyles.None, CultureInfo.InvariantCulture), (MessageKind)"gbps"u8.IndexOf(content[0]));
+    /// <summary>What a payload says.</summary>
+    public static (int Message, MessageKind Kind) Read(ReadOnlySpan<byte> payload) =>
+        (int.Parse(payload[1..], NumberStyles.None, CultureInfo.InvariantCulture), (MessageKind)"gbpsr"u8.IndexOf(payload[0]));
 }
 
-/// <summary>Makes <c>&lt;m&gt;g7&lt;/m&gt;</c> of <c>g7</c>, and rejects what begins with a <c>b</c>.</summary>
-internal sealed class ModelEncoder(Sabotage sabotage, int messages) : IStanzaEncoder
+/// <summary>Makes <c>&lt;m&gt;g7 id&lt;/m&gt;</c> of <c>g7</c>, and rejects what begins with a <c>b</c>.</summary>
+internal sealed class ModelEncoder(Sabotage sabotage, int messages, OutcomeMode outcomes) : IStanzaEncoder
 {
     public EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
     {
         var payload = entry.Payload.Span;
+        var (message, _) = Payloads.Read(payload);
+        var recipient = Payloads.RecipientOf(message);
         if (payload[0] == (byte)'b')
-            return new EncodeResult(new Rejection(RejectionReason.UnknownPayloadKind, 0, null), 0);
-        if (sabotage == Sabotage.EncoderDropsEveryFifth && Payloads.Read(payload).Message % 5 == 4)
-            return default;
-        if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g')
         {
-            var (message, kind) = Payloads.Read(payload);
-            if ((message ^ 1) < messages)
-                payload = Payloads.Of(message ^ 1, kind).Span;
+            return new EncodeResult(
+                new Rejection(RejectionReason.UnknownPayloadKind, 0, null), 0, new OutcomeTicket(entry.GeneratedId, recipient, null, null, null));
         }
 
+        if (sabotage == Sabotage.EncoderDropsEveryFifth && message % 5 == 4)
+            return default;
+        if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g' && (message ^ 1) < messages)
+            payload = Payloads.Of(message ^ 1, MessageKind.Good).Span;
+
+        var own = Payloads.OwnId(message);
+        Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
+        id = id[..(own is null ? entry.Ids.Write(entry.Position, Encoding.ASCII.GetBytes(recipient), id) : Encoding.ASCII.GetBytes(own, id))];
         output.Write("<m>"u8);
         output.Write(payload);
+        output.Write(" "u8);
+        output.Write(id);
         output.Write("</m>"u8);
-        return default;
+        return new EncodeResult(
+            default,
+            own is null ? 0 : OwnIds.HashOf(id, Encoding.ASCII.GetBytes(recipient)),
+            outcomes == OutcomeMode.All ? new OutcomeTicket(Encoding.ASCII.GetString(id), recipient, null, null, null) : null);
     }
 }
 
-/// <summary>Bounces are not simulated: nothing ever comes here.</summary>
-internal sealed class NoOutcomes : IOutcomeStream
+/// <summary>The publisher's way to the model Redis. Replies need no model of their own: they are told where outcomes are.</summary>
+internal sealed class ModelOutcomes(RedisPort port, SharedConnection link, ModelRedis redis, QueueSettings settings) : IOutcomeStream
 {
-    public Task AppendAsync(IReadOnlyList<Bounce> bounces) => Task.CompletedTask;
+    public Task AppendAsync(IReadOnlyList<Outcome> outcomes) =>
+        port.CallAsync(link.Connect(), settings.CallTimeout.TotalMilliseconds, () => redis.Append(outcomes));
+
+    public Task<ReplyDelivery> DeliverRepliesAsync() => Task.FromResult(default(ReplyDelivery));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,3 +1,4 @@
+using Bridge.Outcomes;
 using Bridge.Queue;
 
 namespace Bridge.Simulation.Tests.Redis;
@@ -10,9 +11,24 @@ internal readonly record struct QueuedElement(int Message, EntryPosition Positio
 /// <summary>An element of the journal.</summary>
 /// <param name="Message">The message that it holds.</param>
 /// <param name="Position">Where it stands in the queue's order.</param>
-/// <param name="IsPlaceHolder">It holds the place of a dead letter.</param>
+/// <param name="IsPlaceHolder">It holds the place of one that has ended.</param>
 /// <param name="TakenAt">When it was taken.</param>
-internal readonly record struct JournalElement(int Message, EntryPosition Position, bool IsPlaceHolder, DateTimeOffset TakenAt);
+/// <param name="Ids">Makes its generated id: those of the session that took it.</param>
+internal readonly record struct JournalElement(int Message, EntryPosition Position, bool IsPlaceHolder, DateTimeOffset TakenAt, GeneratedIds Ids)
+{
+    /// <summary>Its generated id, without a seal.</summary>
+    public string GeneratedId
+    {
+        get
+        {
+            Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
+            return System.Text.Encoding.ASCII.GetString(id[..Ids.Write(Position, id)]);
+        }
+    }
+}
+
+/// <summary>What stands in the outcome stream.</summary>
+internal readonly record struct ToldEnding(int Message, Ending Ending, bool Late);
 
 /// <summary>A lease in Redis.</summary>
 internal sealed record HeldLease(string Token, long Epoch, long Session, long ExpiresAt);
@@ -25,6 +41,8 @@ internal sealed class RedisMemory
     public List<JournalElement> Journal { get; private init; } = [];
 
     public List<int> Dead { get; private init; } = [];
+
+    public List<ToldEnding> Outcomes { get; private init; } = [];
 
     public HeldLease? Lease { get; set; }
 
@@ -53,6 +71,7 @@ internal sealed class RedisMemory
         Queue = [.. Queue],
         Journal = [.. Journal],
         Dead = [.. Dead],
+        Outcomes = [.. Outcomes],
         Lease = Lease,
         DomainLease = DomainLease,
         Epoch = Epoch,

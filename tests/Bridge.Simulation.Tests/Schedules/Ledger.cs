@@ -1,5 +1,7 @@
+using Bridge.Outcomes;
 using Bridge.Settings;
 using Bridge.Simulation.Tests.Machine;
+using Bridge.Simulation.Tests.Redis;
 
 namespace Bridge.Simulation.Tests.Schedules;
 
@@ -40,7 +42,7 @@ internal sealed class Ledger(World world, Plan plan)
     private bool _hasForgotten;
 
     /// <summary>Whether something happened that may make a message arrive twice.</summary>
-    public bool MayRepeat { get; set; } = plan.Faults.Length > 0 || plan.Messages.Any(message => message.Kind >= MessageKind.Poison);
+    public bool MayRepeat { get; set; } = plan.Faults.Length > 0 || plan.Messages.Any(message => message.Kind is MessageKind.Poison or MessageKind.SilentPoison);
 
     public int Arrived => _firstArrivals.Count;
 
@@ -94,15 +96,24 @@ internal sealed class Ledger(World world, Plan plan)
         (record.SettledAt, record.SettledBy) = (world.Now, owner);
         if (!record.Confirmed)
             world.Break($"message {message} left the journal before a barrier behind it had returned");
-        else if (record.Arrivals == 0 && !(plan.Grade == ConfirmGrade.Accepted))
+        else if (record.Arrivals == 0 && plan.Grade != ConfirmGrade.Accepted && plan.Messages[message].Kind != MessageKind.Bounces)
             world.Break($"message {message} was held, and left the journal before the server had handed it on");
     }
 
     public void DeadLettered(int message, long? owner)
     {
         (_records[message].SettledAt, _records[message].SettledBy) = (world.Now, owner);
-        if (plan.Messages[message].Kind == MessageKind.Good)
-            world.Break($"message {message} is good, and was dead-lettered");
+        if (plan.Messages[message].Kind is MessageKind.Good or MessageKind.Bounces)
+            world.Break($"message {message} is {plan.Messages[message].Kind}, and was dead-lettered");
+    }
+
+    /// <summary>It ends before its neighbours, and nobody will send it again.</summary>
+    public void EndedEarly(int message, long? owner)
+    {
+        var record = _records[message];
+        (record.SettledAt, record.SettledBy) = (world.Now, owner);
+        if (plan.Messages[message].Kind != MessageKind.Bounces || !record.Processed)
+            world.Break($"message {message} did not bounce, and ended as if it had");
     }
 
     /// <summary>Redis is what it was at an earlier moment.</summary>
@@ -118,8 +129,9 @@ internal sealed class Ledger(World world, Plan plan)
     }
 
     /// <summary>Everything is healed and quiet: what was promised must have come true.</summary>
-    public void Close(IReadOnlyCollection<int> dead)
+    public void Close(RedisMemory redis)
     {
+        var dead = redis.Dead;
         for (var message = 0; message < _records.Length; message++)
         {
             var record = _records[message];
@@ -127,6 +139,11 @@ internal sealed class Ledger(World world, Plan plan)
                 continue;
             if (!record.IsPushed)
                 world.Break($"message {message} was never pushed: the schedule is broken");
+            else if (plan.Messages[message].Kind == MessageKind.Bounces)
+            {
+                if (!record.Processed)
+                    world.Break($"message {message} is lost");
+            }
             else if (plan.Messages[message].Kind != MessageKind.Good)
             {
                 if (record.Arrivals > 0)
@@ -138,7 +155,38 @@ internal sealed class Ledger(World world, Plan plan)
                 world.Break($"message {message} is lost");
         }
 
+        CheckEndings(redis.Outcomes);
         if (dead.Count != dead.Distinct().Count())
             world.Break("a message is among the dead letters twice");
     }
+
+    /// <summary>One ending each, where each is told; and a bounce behind it at most, which says that it is late.</summary>
+    private void CheckEndings(IReadOnlyList<ToldEnding> told)
+    {
+        for (var message = 0; message < _records.Length; message++)
+        {
+            if (_records[message].Forgotten)
+                continue;
+            var kind = plan.Messages[message].Kind;
+            Ending[] endings = [.. told.Where(ending => ending.Message == message && !ending.Late).Select(ending => ending.Ending)];
+            var isOwed = plan.Outcomes == OutcomeMode.All || kind is MessageKind.Bad or MessageKind.Poison or MessageKind.SilentPoison;
+            // Where only failures are told, nobody knows any more whether a message with an id of its own has left the journal.
+            var mayBeToldAgain = plan.Outcomes == OutcomeMode.Failures && kind == MessageKind.Bounces && Payloads.OwnId(message) is not null;
+            if ((isOwed && endings.Length != 1) || (endings.Length > 1 && !mayBeToldAgain))
+                world.Break($"message {message} is {kind}, and its endings are [{string.Join(", ", endings)}]");
+            else if (endings is [var one] && one != Expected(kind) && !(kind == MessageKind.Bounces && one == SettledEnding))
+                world.Break($"message {message} is {kind}, and ended {one}");
+            if (told.Any(ending => ending.Message == message && ending.Late && (kind != MessageKind.Bounces || ending.Ending != Ending.Bounced)))
+                world.Break($"message {message} is {kind}, and ended once more");
+        }
+    }
+
+    private Ending SettledEnding => plan.Grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held;
+
+    private Ending Expected(MessageKind kind) => kind switch
+    {
+        MessageKind.Good => SettledEnding,
+        MessageKind.Bounces => Ending.Bounced,
+        _ => Ending.Dead,
+    };
 }

@@ -18,6 +18,9 @@ internal enum MessageKind
 
     /// <summary>The encoder accepts it, and the server hangs up without a word.</summary>
     SilentPoison,
+
+    /// <summary>The server answers it with an error.</summary>
+    Bounces,
 }
 
 /// <summary>What may go wrong, each at a moment, some at one node, some for a while.</summary>
@@ -103,7 +106,7 @@ internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, i
 /// out one by one.
 /// </summary>
 internal sealed record Plan(
-    int Seed, QueueKind Kind, ConfirmGrade Grade, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
+    int Seed, QueueKind Kind, ConfirmGrade Grade, OutcomeMode Outcomes, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
 {
     /// <summary>One bit each in a word.</summary>
     public const int MessagesAtMost = 64;
@@ -121,6 +124,7 @@ internal sealed record Plan(
         var random = new Random(Mix(seed));
         var kind = random.Next(2) == 0 ? QueueKind.List : QueueKind.Stream;
         var grade = random.Next(3) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held;
+        var outcomes = random.Next(2) == 0 ? OutcomeMode.Failures : OutcomeMode.All;
         var messages = ImmutableArray.CreateBuilder<PlannedMessage>();
         var moment = random.Next(200);
         for (var left = random.Next(1, 33); left > 0; left--)
@@ -133,6 +137,7 @@ internal sealed record Plan(
                 < 8 => MessageKind.Bad,
                 < 11 => MessageKind.Poison,
                 11 when random.Next(4) == 0 => MessageKind.SilentPoison,
+                >= 12 and < 20 => MessageKind.Bounces,
                 _ => MessageKind.Good,
             }));
         }
@@ -146,7 +151,7 @@ internal sealed record Plan(
             faults.Add(new PlannedFault(random.Next(20, LastFault), fault, random.Next(2), lasts));
         }
 
-        return new Plan(seed, kind, grade, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+        return new Plan(seed, kind, grade, outcomes, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
     }
 
     /// <summary>Successive seeds begin much alike; these do not.</summary>
@@ -160,7 +165,7 @@ internal sealed record Plan(
     public override string ToString() => string.Join(
         Environment.NewLine,
         [
-            $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}",
+            $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}, outcomes {Outcomes}",
             .. Messages.Select((message, number) => $"  message {number}: {message.Kind} at {message.At} ms"),
             .. Faults.Select(fault => $"  {fault}"),
         ]);

@@ -21,6 +21,9 @@ internal enum Sabotage
     /// <summary>The encoder writes the neighbour's stanza.</summary>
     EncoderSwapsNeighbours,
 
+    /// <summary>What ended already is told again, should the settlement say it again.</summary>
+    QueueTellsAgain,
+
     /// <summary>Socket writes do not look at the lease's deadline.</summary>
     LeaseDeadlineIsIgnored,
 

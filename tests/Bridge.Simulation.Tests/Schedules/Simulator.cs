@@ -47,7 +47,7 @@ internal sealed class Simulator
     }
 
     /// <summary>The shipped settings, quicker: a schedule of a few seconds sees every deadline pass.</summary>
-    private static BridgeSettings Settings(QueueKind kind, ConfirmGrade grade)
+    private static BridgeSettings Settings(QueueKind kind, ConfirmGrade grade, OutcomeMode outcomes)
     {
         if (!QueueKeys.TryCreate("xmpp:outbound", out var keys, out var mistake))
             throw new InvalidOperationException(mistake);
@@ -110,7 +110,7 @@ internal sealed class Simulator
                 DelayStampAfter = TimeSpan.FromSeconds(10),
             },
             Dead = new DeadLetterSettings { MaxEntries = 1_000, MaxAge = TimeSpan.FromDays(30) },
-            Outcomes = new OutcomeSettings { MaxEntries = 1_000, Buffer = 1_000 },
+            Outcomes = new OutcomeSettings { Mode = outcomes, MaxEntries = 1_000, Buffer = 1_000, OwnIdsRemembered = 2 * Plan.MessagesAtMost },
             Lease = new LeaseSettings
             {
                 TimeToLive = Milliseconds(1_500),
@@ -125,10 +125,11 @@ internal sealed class Simulator
 
     private sealed class Schedule
     {
-        private static readonly Dictionary<(QueueKind, ConfirmGrade), BridgeSettings> All = (
+        private static readonly Dictionary<(QueueKind, ConfirmGrade, OutcomeMode), BridgeSettings> All = (
             from kind in Enum.GetValues<QueueKind>()
             from grade in new[] { ConfirmGrade.Accepted, ConfirmGrade.Held }
-            select (kind, grade)).ToDictionary(of => of, of => Settings(of.kind, of.grade));
+            from outcomes in Enum.GetValues<OutcomeMode>()
+            select (kind, grade, outcomes)).ToDictionary(of => of, of => Settings(of.kind, of.grade, of.outcomes));
 
         private readonly World _world;
         private readonly Plan _plan;
@@ -145,11 +146,11 @@ internal sealed class Simulator
         public Schedule(World world, Plan plan, Sabotage sabotage, SimulatedProcess[] processes)
         {
             (_world, _plan) = (world, plan);
-            _settings = All[(plan.Kind, plan.Grade)];
+            _settings = All[(plan.Kind, plan.Grade, plan.Outcomes)];
             _ledger = new Ledger(world, plan);
             _redis = ModelRedis.With(plan.Kind, world, plan, _ledger, sabotage);
             _server = new ModelServer(world, _ledger, _redis, sabotage);
-            _encoder = new ModelEncoder(sabotage, plan.Messages.Length);
+            _encoder = new ModelEncoder(sabotage, plan.Messages.Length, plan.Outcomes);
             _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];
         }
 
@@ -166,7 +167,7 @@ internal sealed class Simulator
             {
                 if (_world.Now >= healed && IsQuiet)
                 {
-                    _ledger.Close(_redis.Memory.Dead);
+                    _ledger.Close(_redis.Memory);
                     break;
                 }
 
@@ -212,7 +213,7 @@ internal sealed class Simulator
                 return BridgeActor.Props(_settings, new BridgeParts(
                     () => new ModelQueue(port, link, _redis, _settings.Queue, random),
                     () => new ModelLease(port, link, _redis, _settings, life.Number, random),
-                    () => new NoOutcomes(),
+                    () => new ModelOutcomes(port, link, _redis, _settings.Queue),
                     new ModelDialer(_world, _server, life, _settings),
                     _encoder,
                     board,

@@ -17,6 +17,8 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
     /// <summary>The longest time between the answer to a barrier and the hand over of what stands before it; measured were 42 ms.</summary>
     private const double Lag = 45;
 
+    private static readonly StanzaError Unavailable = new(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null);
+
     private readonly Queue<int> _handing = new();
     private long _lastHandOver;
     private long _frozenUntil;
@@ -110,7 +112,7 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
                 link.Say(new BarrierReturned(element.Number, 0));
                 break;
             case StreamElementKind.Message:
-                Process(link, (int)element.Number, element.MessageKind);
+                Process(link, (int)element.Number, element.MessageKind, element.Id);
                 break;
             case StreamElementKind.Close:
                 link.CloseOrderly();
@@ -118,7 +120,7 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
         }
     }
 
-    private void Process(ModelLink link, int message, MessageKind kind)
+    private void Process(ModelLink link, int message, MessageKind kind, string? id)
     {
         if (world.Recording)
             world.Note($"server: stream {link.Number} brings message {message}{(kind == MessageKind.Good ? "" : $", {kind}")}");
@@ -135,9 +137,26 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
         if (!link.Brings(message))
             world.Break($"message {message} came twice on one stream");
         ledger.Processed(message, link.OpenedAt, link.Life);
+        if (kind == MessageKind.Bounces)
+        {
+            PlanBounce(message, id!);
+            return;
+        }
+
         _handing.Enqueue(message);
         _lastHandOver = Math.Max(_lastHandOver, world.Soon(Lag));
         PlanHandOver(_lastHandOver);
+    }
+
+    // Some come while the message is in the journal, some when it has left it; one that dies with the server or its stream never.
+    private void PlanBounce(int message, string id)
+    {
+        var life = _startedAt;
+        world.At(world.Soon(world.Chance(0.7) ? Lag : 1_500), () =>
+        {
+            if (life == _startedAt && !IsDown && FrozenUntil == 0)
+                Current?.Say(new StanzaBounced(StanzaKind.Message, id, Payloads.RecipientOf(message), "bridge.example.test", Unavailable));
+        });
     }
 
     private void PlanHandOver(long at) => world.At(at, () =>
@@ -147,5 +166,4 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
         else if (_handing.TryDequeue(out var message))
             ledger.HandedOn(message);
     });
-
 }

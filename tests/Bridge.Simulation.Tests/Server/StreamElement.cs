@@ -20,7 +20,7 @@ internal enum StreamElementKind
 /// <param name="Kind">What it is.</param>
 /// <param name="Number">Of a barrier or a message.</param>
 /// <param name="MessageKind">Of a message.</param>
-/// <param name="Id">Of the question for the uptime.</param>
+/// <param name="Id">Of the question for the uptime, and of a message that bounces.</param>
 internal readonly record struct StreamElement(StreamElementKind Kind, long Number = 0, MessageKind MessageKind = MessageKind.Good, string? Id = null)
 {
     /// <summary>Reads everything that was written; Bridge writes whole elements.</summary>
@@ -31,8 +31,11 @@ internal readonly record struct StreamElement(StreamElementKind Kind, long Numbe
             if (bytes.StartsWith("<m>"u8))
             {
                 var content = UpTo(ref bytes, "</m>"u8)[3..];
-                var (message, kind) = Payloads.Read(content);
-                into.Enqueue(new StreamElement(StreamElementKind.Message, message, kind));
+                var space = content.IndexOf((byte)' ');
+                var (message, kind) = Payloads.Read(content[..space]);
+                // Only a bounce says the id again.
+                into.Enqueue(new StreamElement(
+                    StreamElementKind.Message, message, kind, kind == MessageKind.Bounces ? Encoding.ASCII.GetString(content[(space + 1)..]) : null));
             }
             else if (bytes.StartsWith("<iq type='get' from="u8))
             {

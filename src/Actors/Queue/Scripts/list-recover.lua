@@ -1,7 +1,7 @@
 -- Opens a new session.
 -- KEYS: queue, journal, lease, confirmed, dead letters, a key that never exists, the journal's runs.
--- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 the last sequence that the caller remembers,
--- then the prefixes of the attempts whose answers it did not get.
+-- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 the last sequence that the caller remembers, 4 unused,
+-- 5 a key for the generated ids, should there be none, then the prefixes of the attempts whose answers it did not get.
 redis.call('DEL', KEYS[6])
 local held = redis.call('GET', KEYS[3])
 if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then
@@ -14,7 +14,7 @@ redis.call('LLEN', KEYS[1])
 redis.call('XLEN', KEYS[5])
 local length = redis.call('LLEN', KEYS[2])
 local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'taken', 'mark', 'mark-at', 'mark-endpoint', 'mark-start',
-  'base-prefix', 'base-taken', 'settled')
+  'base-prefix', 'base-taken', 'settled', 'mark-owed', 'seal')
 
 local first, last, settled = 0, 0, 0
 local taken
@@ -45,7 +45,7 @@ end
 
 -- What Redis knew when the caller last got an answer, whatever attempts ran since.
 local base_prefix, base_taken = known[1] or '', known[2] or '0'
-for i = 4, #ARGV do
+for i = 6, #ARGV do
   if ARGV[i] == known[1] then
     base_prefix, base_taken = known[7] or '', known[8] or '0'
     break
@@ -55,13 +55,18 @@ end
 redis.call('SET', KEYS[3], ARGV[1] .. string.format('%.0f', session), 'KEEPTTL')
 redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2], 'taken', string.format('%.0f', taken),
   'settled', '0-' .. string.format('%.0f', settled), 'base-prefix', base_prefix, 'base-taken', base_taken)
+local seal = known[11]
+if not seal then
+  seal = ARGV[5]
+  redis.call('HSET', KEYS[4], 'seal', seal)
+end
 if mark == '' then
-  redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
+  redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start', 'mark-owed')
 end
 return {
   session, length,
   '0-' .. string.format('%.0f', first), '0-' .. string.format('%.0f', last),
   base_prefix, '0-' .. base_taken,
-  mark, known[4] or '0', known[5] or '', known[6] or '0',
-  '0-' .. string.format('%.0f', taken),
+  mark, known[4] or '0', known[5] or '', known[6] or '0', known[10] or '0',
+  '0-' .. string.format('%.0f', taken), seal,
 }

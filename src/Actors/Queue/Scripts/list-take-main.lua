@@ -17,7 +17,9 @@ local stop = length == 0
 
 local function bury_taken(reason, detail, offset, payload)
   local sequence = number(taken + count)
-  bury(reason, detail, offset, '0-' .. sequence, 'b-' .. prefix .. '-' .. sequence, 0, now, { 'payload', payload })
+  local id = 'b-' .. prefix .. '-' .. sequence
+  bury(reason, detail, offset, '0-' .. sequence, id, 0, now, { 'payload', payload })
+  tell_dead(reason, id, now)
   moved[count] = ''
   buried[#buried + 1] = '0-' .. sequence
   buried[#buried + 1] = #payload

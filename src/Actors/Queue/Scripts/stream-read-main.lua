@@ -27,6 +27,7 @@ while count < want and not stop do
       end
     else
       bury('trimmed', 'the stream no longer has it', -1, id, id_prefix .. id, 0, taken_at(pending[i][3]), {})
+      tell_dead('trimmed', id_prefix .. id, taken_at(pending[i][3]))
       acknowledge({ id }, false)
       gone[#gone + 1] = id
       gone[#gone + 1] = -1

@@ -1,7 +1,7 @@
 -- Opens a new session, and makes the group where it is missing.
 -- KEYS: stream, journal (unused), lease, confirmed, dead letters, a key that never exists.
--- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 unused, 4 group,
--- then the prefixes of the attempts whose answers the caller did not get.
+-- ARGV: 1 'token:epoch:', 2 the new session's prefix, 3 unused, 4 group, 5 a key for the generated ids, should
+-- there be none, then the prefixes of the attempts whose answers the caller did not get.
 redis.call('DEL', KEYS[6])
 local held = redis.call('GET', KEYS[3])
 if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then
@@ -13,7 +13,7 @@ local session = tonumber(string.sub(held, #ARGV[1] + 1)) + 1
 redis.call('XLEN', KEYS[1])
 redis.call('XLEN', KEYS[5])
 local known = redis.call('HMGET', KEYS[4], 'session-prefix', 'settled', 'mark', 'mark-at', 'mark-endpoint', 'mark-start',
-  'base-prefix', 'base-taken')
+  'base-prefix', 'base-taken', 'mark-owed', 'seal')
 
 -- XINFO answers names and values in turn.
 local function field(facts, name)
@@ -56,7 +56,7 @@ end
 
 -- What Redis knew when the caller last got an answer, whatever attempts ran since.
 local base_prefix, base_taken = known[1] or '', delivered or '0-0'
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if ARGV[i] == known[1] then
     base_prefix, base_taken = known[7] or '', known[8] or '0-0'
     break
@@ -66,12 +66,17 @@ end
 local pending = redis.call('XPENDING', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[3], ARGV[1] .. string.format('%.0f', session), 'KEEPTTL')
 redis.call('HSET', KEYS[4], 'session-prefix', ARGV[2], 'base-prefix', base_prefix, 'base-taken', base_taken)
+local seal = known[10]
+if not seal then
+  seal = ARGV[5]
+  redis.call('HSET', KEYS[4], 'seal', seal)
+end
 if mark == '' then
-  redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start')
+  redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start', 'mark-owed')
 end
 return {
   session, pending[1], pending[2] or '0-0', pending[3] or '0-0',
   base_prefix, base_taken,
-  mark, known[4] or '0', known[5] or '', known[6] or '0',
-  taken,
+  mark, known[4] or '0', known[5] or '', known[6] or '0', known[9] or '0',
+  taken, seal,
 }

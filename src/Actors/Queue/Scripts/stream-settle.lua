@@ -1,11 +1,13 @@
 -- ARGV: 2 settle up to this id, 3 the id up to which this session asked before,
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
 -- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
--- 13 the id that this session asked before to dead-letter, 0-0 for none,
--- 14 group, 15 '1' to delete what is settled, 16 prefix of the generated ids,
--- then five for each rejected entry: id, reason, detail, offset, attempts.
-local group, id_prefix = ARGV[14], ARGV[16]
-local rejected_from = 17
+-- 13 the id that this session asked before to end, 0-0 for none, 14 and 15 see tell,
+-- 16 '1' where the mark leaves endings owed,
+-- 17 group, 18 '1' to delete what is settled, 19 prefix of the generated ids,
+-- then for each entry that ends: id, reason ('' where it is not dead-lettered), detail, offset, attempts, the generated
+-- id that it must have ('' for whichever), and what is told of it.
+local group, id_prefix = ARGV[17], ARGV[19]
+local ended_from = 20
 local removed, unfinished = 0, 0
 
 local function taken_at(idle)
@@ -54,7 +56,7 @@ end
 
 -- Another group still needs what ours has settled.
 local function may_delete()
-  return ARGV[15] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
+  return ARGV[18] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
 end
 
 local function bury_rejected(i, idle)
@@ -81,27 +83,39 @@ local function settle()
   if first and not before(ARGV[3], first[1]) or ARGV[13] ~= '0-0' and idle_of(ARGV[13]) then
     return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
   end
-  local delete = (first or #ARGV >= rejected_from) and may_delete()
+  local delete = (first or #ARGV >= ended_from) and may_delete()
+  if #ARGV >= ended_from then
+    may_tell()
+  end
   -- Trimming is half the work of deleting entry by entry. It may go no further than what is settled: where
   -- the stream has older entries than the journal, another's or left by an older setting, those stay.
   local head = first and delete and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
   local trim = head and not before(head[1], first[1])
   local last
-  for i = rejected_from, #ARGV, 5 do
+  local i, gone = ended_from, {}
+  while i <= #ARGV do
     local idle = idle_of(ARGV[i])
-    -- One that is pending no more was dead-lettered by an earlier run of this settlement.
-    if idle then
-      bury_rejected(i, idle)
-      acknowledge({ ARGV[i] }, delete)
+    -- One that is pending no more has ended by an earlier run of this settlement.
+    if idle and (ARGV[i + 5] == '' or ARGV[i + 5] == id_prefix .. ARGV[i]) then
+      if ARGV[i + 1] ~= '' then
+        bury_rejected(i, idle)
+      end
+      tell(i + 6)
+      gone[#gone + 1] = ARGV[i]
       if not before(up_to, ARGV[i]) and not (last and before(ARGV[i], last)) then
         last = ARGV[i]
       end
     end
+    i = behind(i + 6)
+  end
+  -- By themselves, also in the prefix: one that is told of must not be there when an unfinished settlement is asked for again.
+  if #gone > 0 then
+    acknowledge(gone, delete)
   end
   -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
   -- what was rejected there must not be forgotten.
   if ARGV[4] ~= '' then
-    redis.call('HSET', KEYS[4], 'mark', ARGV[4], 'mark-at', now, 'mark-endpoint', ARGV[5], 'mark-start', ARGV[6])
+    redis.call('HSET', KEYS[4], 'mark', ARGV[4], 'mark-at', now, 'mark-endpoint', ARGV[5], 'mark-start', ARGV[6], 'mark-owed', ARGV[16])
   end
   if first then
     local ids

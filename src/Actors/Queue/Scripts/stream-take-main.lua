@@ -68,6 +68,7 @@ while count < want and not stop do
       end
       bury('oversize', size .. ' bytes, the limit is ' .. ARGV[11], -1, entry[1], id_prefix .. entry[1], 0, now,
         content_of(entry[2]))
+      tell_dead('oversize', id_prefix .. entry[1], now)
       acknowledge({ entry[1] }, may_delete())
       oversize[#oversize + 1] = entry[1]
       oversize[#oversize + 1] = size

@@ -1,23 +1,21 @@
-using System.Buffers;
+using System.IO.Hashing;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Bridge.Stanzas;
 
-namespace Bridge.Connection;
+namespace Bridge.Outcomes;
 
 /// <summary>
-/// Recognises the ids of stanzas that we wrote: generated ones by their form, the app's own ones by a
-/// bounded memory of their hashes. A collision or a forgotten id only decides how a bounce is
-/// counted. Pure.
+/// Recognises the ids of the app's own that were written, each with whom it was written to, by a bounded memory of
+/// their hashes. One that is forgotten is one of nobody's: an answer to it goes the way of everything that users
+/// send. Pure; not thread-safe.
 /// </summary>
 /// <param name="capacity">
 /// Own ids remembered, about: there is room for at least twice as many, in sets of eight, and a set that is full
 /// forgets its oldest. Of the newest 200,000 fewer than one in two hundred is forgotten early.
 /// </param>
-internal sealed class KnownIds(int capacity)
+internal sealed class OwnIds(int capacity)
 {
-    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
-    private static readonly SearchValues<byte> NumberParts = SearchValues.Create("0123456789-"u8);
-
     // Every message passes here, and hardly one bounces: a set is one or two lines of the processor's
     // cache. A hash set with a queue of what to forget cost 15 % of Bridge's time.
     private const int Ways = 8;
@@ -55,9 +53,19 @@ internal sealed class KnownIds(int capacity)
         set[0] = hash;
     }
 
-    /// <summary>Whether a stanza with this id was ours.</summary>
-    public bool Knows(ReadOnlySpan<byte> id) =>
-        IsGenerated(id) || (_known.Length > 0 && System.IO.Hashing.XxHash3.HashToUInt64(id) is not 0 and var hash && SetOf(hash).Contains(hash));
+    /// <summary>Whether an id of this hash was written.</summary>
+    public bool Knows(ulong hash) => _known.Length > 0 && hash != 0 && SetOf(hash).Contains(hash);
+
+    /// <summary>The hash of an id and of the bare address that it is written to, or that answers it; never 0.</summary>
+    /// <param name="id">The id, unescaped UTF-8.</param>
+    /// <param name="address">The address, unescaped UTF-8.</param>
+    [SkipLocalsInit]
+    public static ulong HashOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
+    {
+        Span<byte> bare = stackalloc byte[BareAddress.MaxBytes];
+        bare = bare[..BareAddress.Write(address, bare)];
+        return Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
+    }
 
     private bool MakeRoomFor(ReadOnlySpan<EncodedEntry> batch)
     {
@@ -79,23 +87,4 @@ internal sealed class KnownIds(int capacity)
     }
 
     private Span<ulong> SetOf(ulong hash) => _known.AsSpan((int)(hash & (ulong)(_known.Length / Ways - 1)) * Ways, Ways);
-
-    /// <summary>
-    /// Whether an id has the form that the queues generate: <c>b-</c>, 8 or 16 hexadecimal digits, and
-    /// one or two numbers, each behind a <c>-</c>.
-    /// </summary>
-    internal static bool IsGenerated(ReadOnlySpan<byte> id)
-    {
-        if (!id.StartsWith("b-"u8))
-            return false;
-        id = id[2..];
-        var dash = id.IndexOf((byte)'-');
-        if (dash is not (8 or 16) || id[..dash].IndexOfAnyExcept(HexDigits) >= 0)
-            return false;
-        var numbers = id[(dash + 1)..];
-        return numbers.Length is > 0 and <= 41
-            && numbers.IndexOfAnyExcept(NumberParts) < 0
-            && numbers[0] != '-' && numbers[^1] != '-'
-            && numbers.Count((byte)'-') <= 1;
-    }
 }

@@ -1,0 +1,284 @@
+using System.Text;
+using Bridge.Connection;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+
+namespace Bridge.Outcomes;
+
+/// <summary>A message whose ending is owed to somebody, and what is known of its way so far.</summary>
+internal sealed class OpenTicket(OutcomeTicket ticket, EntryPosition position, ulong ownIdHash, DateTimeOffset takenAt)
+{
+    public OutcomeTicket Ticket { get; } = ticket;
+
+    public EntryPosition Position { get; } = position;
+
+    public ulong OwnIdHash { get; } = ownIdHash;
+
+    public DateTimeOffset TakenAt { get; } = takenAt;
+
+    /// <summary>When it was last written; monotonic time.</summary>
+    public TimeSpan? WrittenAt { get; set; }
+
+    /// <summary>When its barrier returned; monotonic time.</summary>
+    public TimeSpan? ConfirmedAt { get; set; }
+
+    public int Attempts { get; set; }
+
+    public bool HasEnded { get; set; }
+
+    /// <summary>A later message with the same id to the same recipient: an answer belongs to the first that has none.</summary>
+    public OpenTicket? NextOfId { get; set; }
+
+    /// <summary>The last of them, known to the first.</summary>
+    public OpenTicket? LastOfId { get; set; }
+}
+
+/// <summary>What an error that came back means.</summary>
+/// <param name="IsOurs">Whether it answers something that was written.</param>
+/// <param name="Ended">The entry that it ends, which is still in the journal.</param>
+/// <param name="Late">What is to be told of a message that has left it.</param>
+internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Outcome? Late)
+{
+    /// <summary>It answers nothing of ours, or something that has ended.</summary>
+    public static readonly BounceMeaning Nothing;
+}
+
+/// <summary>
+/// Knows of each message between take and settlement whether its ending is owed to somebody, and sees to it that each
+/// has one: the first that is found. Finds the message that an error answers. Pure: time comes as the elapsed
+/// time of a monotonic clock.
+/// </summary>
+/// <param name="settings">What is told, and of how many at once.</param>
+/// <param name="grade">What a confirmed entry's ending is called.</param>
+/// <param name="origin">What the clock on the wall showed when the monotonic one stood at zero.</param>
+internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, DateTimeOffset origin)
+{
+    private const int BouncesRemembered = 10_000;
+
+    private readonly Queue<OpenTicket> _inOrder = new();
+    private readonly Dictionary<EntryPosition, OpenTicket> _byPosition = [];
+    private readonly Dictionary<ulong, OpenTicket> _byOwnId = [];
+    private readonly OwnIds _ownIds = new(settings.OwnIdsRemembered);
+
+    // Entries of the journal that ended before their neighbours: should they be read again, nothing is sent for them.
+    private readonly SortedSet<EntryPosition> _ended = [];
+
+    // What bounced last. A message that was sent twice may bounce twice, the second time when it has left the journal.
+    private readonly Recent<ulong> _bounced = new(BouncesRemembered);
+
+    /// <summary>The key of the generated ids; null until a session has begun.</summary>
+    public IdSeal? Seal { get; set; }
+
+    /// <summary>Whether so many endings are owed that no more entries may be asked for.</summary>
+    public bool IsFull => _inOrder.Count >= settings.MaxPending || _ended.Count >= settings.MaxPending;
+
+    /// <summary>Messages whose ending goes to a list that somebody may wait at.</summary>
+    public int RepliesOwed { get; private set; }
+
+    /// <summary>Whether an ending is owed of an entry up to this position.</summary>
+    public bool Owes(EntryPosition upTo)
+    {
+        while (_inOrder.TryPeek(out var open))
+        {
+            if (!open.HasEnded)
+                return open.Position <= upTo;
+            _inOrder.Dequeue();
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes the ids of the app's own in a batch in.</summary>
+    public void Remember(ReadOnlySpan<EncodedEntry> batch) => _ownIds.Remember(batch);
+
+    /// <summary>Whether an entry, read again, has ended and must not be sent.</summary>
+    public bool HasEnded(EntryPosition position) => _ended.Count > 0 && _ended.Contains(position);
+
+    /// <summary>Opens an entry's ticket, if it has one. In the order of the queue.</summary>
+    public OpenTicket? Open(in EncodedEntry entry)
+    {
+        if (entry.Ticket is not { } ticket)
+            return null;
+        var open = new OpenTicket(ticket, entry.Position, entry.OwnIdHash, entry.TakenAt);
+        _inOrder.Enqueue(open);
+        _byPosition[entry.Position] = open;
+        RepliesOwed += ticket.ReplyTo is null ? 0 : 1;
+        if (entry.OwnIdHash != 0 && !_byOwnId.TryAdd(entry.OwnIdHash, open))
+        {
+            var first = _byOwnId[entry.OwnIdHash];
+            (first.LastOfId ?? first).NextOfId = open;
+            first.LastOfId = open;
+        }
+
+        return open;
+    }
+
+    /// <summary>
+    /// A ticket for an entry that brought none and fails all the same, from what was to be written for it: most entries bring none,
+    /// and hardly one is convicted. Null where failures are not told.
+    /// </summary>
+    public OpenTicket? OfStanza(ReadOnlySpan<byte> stanza, EntryPosition position, DateTimeOffset takenAt)
+    {
+        if (settings.Mode == OutcomeMode.None)
+            return null;
+        var cursor = new MarkupCursor(stanza);
+        return cursor.Next()
+            ? new OpenTicket(new OutcomeTicket(Attribute(cursor, "id"u8), Attribute(cursor, "to"u8), null, null, null), position, 0, takenAt)
+            : null;
+
+        static string Attribute(in MarkupCursor cursor, ReadOnlySpan<byte> name) =>
+            MarkupCursor.TryGetAttribute(cursor.Attributes, name, out var raw) ? MarkupText.AttributeText(raw) : "";
+    }
+
+    /// <summary>An entry that is dead-lettered, with what is told of it.</summary>
+    public EndedEntry Dead(EntryPosition position, in Rejection rejection, int attempts, OpenTicket? open)
+    {
+        var reason = rejection.Reason.WireName();
+        var dead = new EndedEntry(position, reason, rejection.Detail ?? "", rejection.Offset, attempts);
+        if (open is null)
+            return dead;
+        End(open);
+        return dead with
+        {
+            Outcome = Of(open, rejection.Reason == RejectionReason.Expired ? Ending.Expired : Ending.Dead) with { Reason = reason, Attempts = attempts },
+        };
+    }
+
+    /// <summary>What is told of the entries that leave the journal, up to and including this one, and have not ended before.</summary>
+    public IReadOnlyList<EndedEntry> Settled(EntryPosition upTo)
+    {
+        while (_ended.Count > 0 && _ended.Min <= upTo)
+            _ended.Remove(_ended.Min);
+        List<EndedEntry> told = [];
+        while (_inOrder.TryPeek(out var open) && open.Position <= upTo)
+        {
+            _inOrder.Dequeue();
+            if (open.HasEnded)
+                continue;
+            End(open);
+            told.Add(EndedEntry.Told(open.Position, Of(open, grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held)));
+        }
+
+        return told;
+    }
+
+    /// <summary>What an error that came back means.</summary>
+    /// <param name="bounced">The error; with an id and a sender.</param>
+    /// <param name="settledUpTo">Everything up to here has left the journal.</param>
+    public BounceMeaning Bounced(StanzaBounced bounced, EntryPosition settledUpTo)
+    {
+        ArgumentNullException.ThrowIfNull(bounced);
+        var id = Encoding.UTF8.GetBytes(bounced.Id!);
+        var from = Encoding.UTF8.GetBytes(bounced.From!);
+        var hash = OwnIds.HashOf(id, from);
+        if (Seal is { } seal && GeneratedIds.TryOpen(id, from, seal, out var position))
+        {
+            // After a failover another entry may have its place.
+            if (_byPosition.TryGetValue(position, out var byPosition) && byPosition.Ticket.Id == bounced.Id)
+                return new BounceMeaning(true, EndEarly(byPosition, bounced, hash), null);
+            if (!_bounced.Add(hash))
+                return BounceMeaning.Nothing;
+            if (settings.Mode == OutcomeMode.None)
+                return new BounceMeaning(true, null, null);
+            if (position <= settledUpTo)
+                return new BounceMeaning(true, null, Of(bounced) with { Late = true });
+            // Nobody asked for its ending, so that only the failure is told.
+            _ended.Add(position);
+            var unsealed = Encoding.UTF8.GetString(id.AsSpan(0, id.AsSpan().LastIndexOf((byte)'-')));
+            return new BounceMeaning(true, EndedEntry.Told(position, Of(bounced)) with { Expected = unsealed }, null);
+        }
+
+        if (_byOwnId.TryGetValue(hash, out var byId))
+            return new BounceMeaning(true, EndEarly(byId, bounced, hash), null);
+        if (!_ownIds.Knows(hash))
+            return BounceMeaning.Nothing;
+        // Where every message has a ticket, one without has left the journal, and may have bounced before. Where only failures are
+        // told, an app that gives many messages one id must hear of each, but for what a ticket has ended.
+        return settings.Mode switch
+        {
+            OutcomeMode.None => new BounceMeaning(true, null, null),
+            OutcomeMode.All when !_bounced.Add(hash) => BounceMeaning.Nothing,
+            OutcomeMode.Failures when _bounced.Contains(hash) => BounceMeaning.Nothing,
+            _ => new BounceMeaning(true, null, Of(bounced) with { Late = settings.Mode == OutcomeMode.All }),
+        };
+    }
+
+    /// <summary>What was not settled comes again from the journal, with new tickets; what ended early did so for good.</summary>
+    public void ForgetOpen()
+    {
+        _inOrder.Clear();
+        _byPosition.Clear();
+        _byOwnId.Clear();
+        RepliesOwed = 0;
+    }
+
+    private EndedEntry EndEarly(OpenTicket open, StanzaBounced bounced, ulong hash)
+    {
+        End(open);
+        _ended.Add(open.Position);
+        _bounced.Add(hash);
+        return EndedEntry.Told(open.Position, Of(open, Ending.Bounced) with { Kind = bounced.Kind, Error = bounced.Error });
+    }
+
+    private void End(OpenTicket open)
+    {
+        open.HasEnded = true;
+        _byPosition.Remove(open.Position);
+        RepliesOwed -= open.Ticket.ReplyTo is null ? 0 : 1;
+        if (open.OwnIdHash == 0 || !_byOwnId.TryGetValue(open.OwnIdHash, out var first))
+            return;
+        if (first != open)
+        {
+            // Only one that is convicted ends before those before it.
+            var before = first;
+            while (before.NextOfId is { } next && next != open)
+                before = next;
+            before.NextOfId = open.NextOfId;
+            if (first.LastOfId == open)
+                first.LastOfId = before;
+        }
+        else if (open.NextOfId is { } following)
+        {
+            following.LastOfId = open.LastOfId == following ? null : open.LastOfId;
+            _byOwnId[open.OwnIdHash] = following;
+        }
+        else
+            _byOwnId.Remove(open.OwnIdHash);
+    }
+
+    private Outcome Of(OpenTicket open, Ending ending) => new(ending, open.Ticket.Id, open.Ticket.To)
+    {
+        PushedAt = open.Ticket.PushedAt,
+        TakenAt = open.TakenAt,
+        WrittenAt = origin + open.WrittenAt,
+        ConfirmedAt = origin + open.ConfirmedAt,
+        Attempts = open.Attempts,
+        Meta = open.Ticket.Meta,
+        ReplyTo = open.Ticket.ReplyTo,
+    };
+
+    private static Outcome Of(StanzaBounced bounced) =>
+        new(Ending.Bounced, bounced.Id!, bounced.From!) { Kind = bounced.Kind, Error = bounced.Error };
+}
+
+/// <summary>The last so many of what was added.</summary>
+internal sealed class Recent<T>(int capacity)
+{
+    private readonly HashSet<T> _known = [];
+    private readonly Queue<T> _inOrder = new();
+
+    /// <summary>Whether it is known.</summary>
+    public bool Contains(T item) => _known.Contains(item);
+
+    /// <summary>Takes it in. False: it is known.</summary>
+    public bool Add(T item)
+    {
+        if (!_known.Add(item))
+            return false;
+        _inOrder.Enqueue(item);
+        if (_inOrder.Count > capacity)
+            _known.Remove(_inOrder.Dequeue());
+        return true;
+    }
+}

@@ -1,0 +1,200 @@
+using Bridge.Connection;
+using Bridge.Outcomes;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.Stanzas;
+
+namespace Bridge.Actors.Tests.Outcomes;
+
+public sealed class EndingBookTests
+{
+    private const string Ada = "ada@example.test";
+
+    private static readonly StanzaError Unavailable = new(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null);
+
+    private EndingBook _book = Book(OutcomeMode.Failures);
+
+    [Theory]
+    [InlineData(ConfirmGrade.Accepted, Ending.Accepted)]
+    [InlineData(ConfirmGrade.Held, Ending.Held)]
+    public void What_settles_ends_as_the_grade_says(ConfirmGrade grade, Ending ending)
+    {
+        _book = Book(OutcomeMode.All, grade);
+        Open(1, "a");
+        Open(3, "b");
+        Assert.Equal([$"1 {ending} a"], Told(_book.Settled(P(2))));
+        Assert.Equal([$"3 {ending} b"], Told(_book.Settled(P(3))));
+        Assert.Empty(_book.Settled(P(9)));
+    }
+
+    [Fact]
+    public void An_outcome_says_what_became_of_the_message_and_when()
+    {
+        var origin = DateTimeOffset.UnixEpoch;
+        _book = new EndingBook(Settings(OutcomeMode.All), ConfirmGrade.Held, origin);
+        var ticket = new OutcomeTicket("a", Ada, "bridge:reply:1", "{}", origin.AddSeconds(1));
+        var open = _book.Open(Entry(1, "a") with { Ticket = ticket, TakenAt = origin.AddSeconds(2) })!;
+        Assert.Equal(1, _book.RepliesOwed);
+        (open.WrittenAt, open.ConfirmedAt, open.Attempts) = (TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(4), 2);
+
+        var outcome = Assert.Single(_book.Settled(P(1))).Outcome!;
+        Assert.Equal(
+            new Outcome(Ending.Held, "a", Ada)
+            {
+                PushedAt = origin.AddSeconds(1),
+                TakenAt = origin.AddSeconds(2),
+                WrittenAt = origin.AddSeconds(3),
+                ConfirmedAt = origin.AddSeconds(4),
+                Attempts = 2,
+                Meta = "{}",
+                ReplyTo = "bridge:reply:1",
+            },
+            outcome);
+        Assert.Equal(0, _book.RepliesOwed);
+    }
+
+    [Theory]
+    [InlineData(RejectionReason.NotWellFormed, Ending.Dead)]
+    [InlineData(RejectionReason.Expired, Ending.Expired)]
+    public void What_is_rejected_ends_with_its_reason_and_only_once(RejectionReason reason, Ending ending)
+    {
+        var open = Open(1, "a");
+        var dead = _book.Dead(P(1), new Rejection(reason, 3, "words"), 1, open);
+
+        Assert.Equal((true, ending, reason.WireName()), (dead.IsDead, dead.Outcome!.Ending, dead.Outcome.Reason));
+        Assert.Empty(_book.Settled(P(1)));
+    }
+
+    [Fact]
+    public void An_error_ends_the_message_that_it_answers_and_no_other_ending_follows()
+    {
+        Open(1, "a");
+        Open(2, "b");
+        var meaning = _book.Bounced(Error("b"), EntryPosition.Zero);
+
+        Assert.Equal(["2 Bounced b"], Told([meaning.Ended!]));
+        Assert.True(_book.HasEnded(P(2)));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("b"), EntryPosition.Zero));
+        Assert.Equal(["1 Held a"], Told(_book.Settled(P(2))));
+        Assert.False(_book.HasEnded(P(2)));
+    }
+
+    [Fact]
+    public void Read_again_after_it_ended_it_has_no_ticket()
+    {
+        Open(1, "a");
+        _book.Bounced(Error("a"), EntryPosition.Zero);
+        _book.ForgetOpen();
+
+        Assert.True(_book.HasEnded(P(1)));
+        Assert.Empty(_book.Settled(P(1)));
+    }
+
+    [Theory]
+    [InlineData(OutcomeMode.None, false, false)]
+    [InlineData(OutcomeMode.Failures, true, false)]
+    [InlineData(OutcomeMode.All, true, true)]
+    public void A_message_that_has_left_the_journal_bounces_late(OutcomeMode mode, bool told, bool ownIdIsLate)
+    {
+        _book = Book(mode);
+        _book.Remember([Entry(1, "a")]);
+
+        var sealedId = _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1));
+        Assert.Equal((true, told ? true : null), (sealedId.IsOurs, sealedId.Late?.Late));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1)));
+        // Of the app's own id nobody knows any more when its message left.
+        var ownId = _book.Bounced(Error("a"), P(1));
+        Assert.Equal((true, told ? ownIdIsLate : null), (ownId.IsOurs, ownId.Late?.Late));
+    }
+
+    [Fact]
+    public void A_generated_id_ends_its_entry_though_nobody_asked_and_names_the_id_that_it_must_have()
+    {
+        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
+
+        Assert.Equal((P(2), "b-0123456789abcdef-2", Ending.Bounced), (meaning.Ended!.Position, meaning.Ended.Expected, meaning.Ended.Outcome!.Ending));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1)));
+    }
+
+    [Fact]
+    public void An_id_of_an_earlier_history_does_not_end_the_entry_that_has_its_place_now()
+    {
+        Open(2, SealedIds.Of(2, Ada), own: false);
+        var earlier = new GeneratedIds("ffffffffffffffff", ofStream: false, SealedIds.Seal);
+        Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
+        var length = earlier.Write(P(2), "ada@example.test"u8, id);
+        _book.Bounced(Error(System.Text.Encoding.ASCII.GetString(id[..length])), P(1));
+
+        Assert.Equal("2 Held", Told(_book.Settled(P(2)))[0][..6]);
+    }
+
+    [Theory]
+    [InlineData("eve@example.test")]
+    [InlineData("example.test")]
+    public void An_error_from_somebody_else_ends_nothing(string from)
+    {
+        Open(1, "a");
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("a", from), EntryPosition.Zero));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada), from), EntryPosition.Zero));
+    }
+
+    [Fact]
+    public void Messages_of_one_id_are_answered_in_their_order()
+    {
+        for (var i = 1; i <= 4; i++)
+            Open(i, "a");
+        Assert.Equal(P(1), _book.Bounced(Error("a"), EntryPosition.Zero).Ended!.Position);
+        Assert.Equal(["2 Held a"], Told(_book.Settled(P(2))));
+        Assert.Equal(P(3), _book.Bounced(Error("a"), P(2)).Ended!.Position);
+        Assert.Equal(P(4), _book.Bounced(Error("a"), P(2)).Ended!.Position);
+        Assert.Null(_book.Bounced(Error("a"), P(2)).Ended);
+    }
+
+    [Fact]
+    public void A_convicted_message_in_the_middle_leaves_the_others_of_its_id_in_order()
+    {
+        var tickets = Enumerable.Range(1, 4).Select(i => Open(i, "a")).ToArray();
+        _book.Dead(P(4), new Rejection(RejectionReason.Convicted, -1, null), 1, tickets[3]);
+        _book.Dead(P(2), new Rejection(RejectionReason.Convicted, -1, null), 1, tickets[1]);
+        Open(5, "a");
+
+        Assert.Equal([1UL, 3UL, 5UL], Enumerable.Range(0, 3).Select(_ => _book.Bounced(Error("a"), EntryPosition.Zero).Ended!.Position.Low));
+    }
+
+    [Fact]
+    public void It_is_full_when_so_many_endings_are_owed_and_tells_up_to_where_one_is()
+    {
+        _book = new EndingBook(Settings(OutcomeMode.All) with { MaxPending = 2 }, ConfirmGrade.Held, default) { Seal = SealedIds.Seal };
+        Open(3, "a");
+        Assert.Equal((false, false, true), (_book.IsFull, _book.Owes(P(2)), _book.Owes(P(3))));
+        Open(4, "b");
+        Assert.True(_book.IsFull);
+        _book.Bounced(Error("a"), EntryPosition.Zero);
+        Assert.Equal((false, true), (_book.Owes(P(3)), _book.Owes(P(4))));
+        _book.Settled(P(4));
+        Assert.Equal((false, false), (_book.IsFull, _book.Owes(P(9))));
+    }
+
+    private static EndingBook Book(OutcomeMode mode, ConfirmGrade grade = ConfirmGrade.Held) =>
+        new(Settings(mode), grade, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
+
+    private static OutcomeSettings Settings(OutcomeMode mode) => new() { Mode = mode, MaxEntries = 10, Buffer = 10, OwnIdsRemembered = 8 };
+
+    private static StanzaBounced Error(string id, string from = Ada + "/phone") => new(StanzaKind.Message, id, from, "bridge.example.test", Unavailable);
+
+    private static EntryPosition P(int sequence) => EntryPosition.OfSequence((ulong)sequence);
+
+    private static EncodedEntry Entry(int sequence, string id, bool own = true) => new(
+        P(sequence), 0, 10, 10, default, own ? OwnIds.HashOf(System.Text.Encoding.UTF8.GetBytes(id), "ada@example.test"u8) : 0, default,
+        new OutcomeTicket(id, Ada, null, null, null));
+
+    private static List<string> Told(IEnumerable<EndedEntry> ended) =>
+        [.. ended.Select(entry => $"{entry.Position.Low} {entry.Outcome!.Ending} {entry.Outcome.Id}")];
+
+    private OpenTicket Open(int sequence, string id, bool own = true)
+    {
+        var entry = Entry(sequence, id, own);
+        _book.Remember([entry]);
+        return _book.Open(entry)!;
+    }
+}
