@@ -301,6 +301,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
             $"puller-{_generation}"));
+        // What a predecessor's publisher left.
+        _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
         PublishSnapshot();
     }
 
@@ -428,8 +430,12 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _lease.Tell(new LeaseActor.StandBy());
     }
 
-    private void CreatePublisher() =>
+    private void CreatePublisher()
+    {
         _publisher = Context.Watch(Context.ActorOf(InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _metrics)));
+        if (_ownership is not null)
+            _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
+    }
 
     /// <inheritdoc />
     protected override void PreStart()

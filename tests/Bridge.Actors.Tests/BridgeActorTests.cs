@@ -239,6 +239,17 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void Only_an_owner_looks_for_replies_that_its_predecessor_left()
+    {
+        Start();
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.Equal(0, _outside.Outcomes[0].Looks);
+        Own();
+
+        Assert.Equal(1, _outside.Outcomes[0].Looks);
+    }
+
+    [Fact]
     public void When_the_publisher_dies_it_is_replaced_and_the_same_connection_publishes_on()
     {
         var link = Work();
@@ -250,6 +261,7 @@ public sealed class BridgeActorTests : ActorSpec
         link.Say(Bounce("bob@example.test"));
 
         Assert.Single(_outside.Outcomes[1].Appends);
+        Assert.Equal(1, _outside.Outcomes[1].Looks);
         Assert.False(link.WasReset);
         Assert.Equal(1, Metrics["restarts:publisher"]);
     }

@@ -19,6 +19,8 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
 {
     private const int Count = 600;
 
+    private const int LivesForAStrike = 3;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     // Waiting for backoffs, mostly: several lives at a time.
@@ -28,7 +30,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     [InlineData(nameof(RedisPullerActor), "StartFlow WindowMoved Settle Recovered Taken JournalRead Settled DepthRead PumpNow RecoverNow ReadDepth StopTaking FlushSettlements")]
     [InlineData(nameof(XmppConnectionActor), "JournalRecovered BatchEncoded TakingStopped Dialed DialFailed FromLink LinkEnded LinkClosed DialNow Tick Observe Drain")]
     [InlineData(nameof(LeaseActor), "StandBy Attempted Renewed Tick Release ReleaseDone")]
-    [InlineData(nameof(InboundPublisherActor), "Publish Published Flush")]
+    [InlineData(nameof(InboundPublisherActor), "DeliverReplies Publish Published RepliesDelivered Flush")]
     [InlineData(nameof(StanzaWriterActor), "EncodeBatch")]
     public async Task An_actor_that_fails_at_any_message_loses_and_reorders_nothing(string actor, string messages)
     {
@@ -103,10 +105,20 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
         var life = string.Create(CultureInfo.InvariantCulture, $"{actor} {moment} {message} {nth}");
         try
         {
-            using var faults = new ActorFaults();
-            faults.Strike(actor, message, moment, nth);
-            var (report, _) = await live(faults, faults.Struck);
-            return report.IsKept && report.Arrived == Count ? null : $"{life}: {report}";
+            for (var lives = 1; ; lives++)
+            {
+                using var faults = new ActorFaults();
+                faults.Strike(actor, message, moment, nth);
+                try
+                {
+                    var (report, _) = await live(faults, faults.Struck);
+                    return report.IsKept && report.Arrived == Count ? null : $"{life}: {report}";
+                }
+                catch (TimeoutException) when (!faults.Struck.IsCompleted && lives < LivesForAStrike)
+                {
+                    // Some messages come by the clock only where nothing else was quicker: such a life was one without a fault.
+                }
+            }
         }
         catch (Exception failure) when (failure is TimeoutException or InvalidOperationException or AskTimeoutException)
         {

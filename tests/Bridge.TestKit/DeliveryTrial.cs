@@ -331,7 +331,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
             async () =>
             {
                 var outcomes = await App.StreamRangeAsync(_keys.Outcomes);
-                foreach (var outcome in outcomes.Skip(entered))
+                foreach (var outcome in outcomes.Skip(entered).Where(outcome => outcome["ending"] == "bounced"))
                     Ledger.Bounced(outcome["id"]);
                 entered = outcomes.Length;
                 return Ledger.Open == 0;

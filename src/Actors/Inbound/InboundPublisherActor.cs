@@ -20,7 +20,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     /// <param name="Outcomes">In the order of their arrival.</param>
     public sealed record Publish(IReadOnlyList<Outcome> Outcomes);
 
-    /// <summary>Replies may lie beside the queue: carry them to their lists.</summary>
+    /// <summary>Replies may lie beside the queue: carry them to their lists. For the owner of the queue alone, or both would carry them.</summary>
     public sealed record DeliverReplies
     {
         /// <summary>The only one.</summary>
@@ -177,9 +177,6 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
         Outcome[] batch = [.. _buffer.Take(BatchSize)];
         _stream.AppendAsync(batch).PipeTo(Self, Self, () => new Published(batch.Length), cause => new PublishFailed(cause, false));
     }
-
-    /// <inheritdoc />
-    protected override void PreStart() => Self.Tell(DeliverReplies.Instance);
 
     /// <inheritdoc />
     protected override void PostStop() =>

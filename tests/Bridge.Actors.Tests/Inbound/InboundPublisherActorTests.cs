@@ -23,8 +23,6 @@ public sealed class InboundPublisherActorTests : ActorSpec
         _parent = CreateTestProbe();
         _publisher = ChildOf(_parent, InboundPublisherActor.Props(
             Settings().Outcomes with { Buffer = 1_000 }, () => _outcomes, new BridgeMetrics(Bridge)));
-        // It looks for what its predecessor left.
-        Assert.Single(_outcomes.Deliveries).Answer(default);
     }
 
     [Fact]
@@ -32,11 +30,10 @@ public sealed class InboundPublisherActorTests : ActorSpec
     {
         _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
         _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
-        Assert.Equal(2, _outcomes.Deliveries.Count);
-        _outcomes.Deliveries[1].Answer(new ReplyDelivery(500, 0, true));
-        _outcomes.Deliveries[2].Answer(new ReplyDelivery(3, 2, false));
+        Assert.Single(_outcomes.Deliveries).Answer(new ReplyDelivery(500, 0, true));
+        _outcomes.Deliveries[1].Answer(new ReplyDelivery(3, 2, false));
 
-        Assert.Equal(3, _outcomes.Deliveries.Count);
+        Assert.Equal(2, _outcomes.Deliveries.Count);
         Assert.Equal((503L, 2L), (Metrics["replies"], Metrics["replies.dropped"]));
         Assert.Contains("2 replies", Assert.Single(Logged(LogLevel.WarningLevel)), StringComparison.Ordinal);
     }
@@ -45,10 +42,10 @@ public sealed class InboundPublisherActorTests : ActorSpec
     public void Replies_that_could_not_be_carried_are_looked_for_again()
     {
         _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
-        _outcomes.Deliveries[1].Fail(QueueFault.Unreachable);
+        Assert.Single(_outcomes.Deliveries).Fail(QueueFault.Unreachable);
         Pass(500);
 
-        Assert.Equal(3, _outcomes.Deliveries.Count);
+        Assert.Equal(2, _outcomes.Deliveries.Count);
     }
 
     [Fact]

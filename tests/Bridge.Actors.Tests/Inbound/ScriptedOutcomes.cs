@@ -9,6 +9,9 @@ internal sealed class ScriptedOutcomes : IOutcomeStream
 
     public List<PendingCall<Nothing, ReplyDelivery>> Deliveries { get; } = [];
 
+    /// <summary>How often somebody looked for replies.</summary>
+    public int Looks { get; private set; }
+
     public bool Disposed { get; private set; }
 
     public Task AppendAsync(IReadOnlyList<Outcome> outcomes)
@@ -22,6 +25,7 @@ internal sealed class ScriptedOutcomes : IOutcomeStream
 
     public Task<ReplyDelivery> DeliverRepliesAsync()
     {
+        Looks++;
         if (!HoldsDeliveries)
             return Task.FromResult(default(ReplyDelivery));
         Deliveries.Add(new(default));

@@ -75,7 +75,12 @@ internal sealed partial class RedisWatch(Stage stage, Judge judge) : IDisposable
         foreach (var letter in await NewAsync(redis, lane.Dead))
             judge.DeadLettered(lane, IdIn().Match((string?)letter["payload"] ?? "").Groups[1].Value, (string?)letter["reason"] ?? "");
         foreach (var outcome in await NewAsync(redis, lane.Outcomes))
-            judge.Bounced(lane, (string?)outcome["id"]);
+        {
+            // The others stand among the dead letters, which are judged there.
+            if (outcome["ending"] == "bounced")
+                judge.Bounced(lane, (string?)outcome["id"]);
+        }
+
         judge.Settled(lane, mark: lane.PlaceAt((string?)positions[0]), settled: lane.PlaceAt((string?)positions[1]));
         var depth = await DepthAsync(redis, lane);
         lock (_depths)

@@ -895,7 +895,7 @@ public sealed class StreamQueueTests(RedisFixture fixture) : QueueSuite(QueueKin
         await other.DisposeAsync();
         Assert.Null((await queue.RecoverAsync()).Mark);
         Assert.Equal(
-            groupToo ? ["base-prefix", "base-taken", "epoch", "session-prefix", "settled"] : ["base-prefix", "base-taken", "epoch", "session-prefix"],
+            groupToo ? ["base-prefix", "base-taken", "epoch", "seal", "session-prefix", "settled"] : ["base-prefix", "base-taken", "epoch", "seal", "session-prefix"],
             (await queue.App.HashKeysAsync(queue.Keys.Confirmed)).Select(field => (string)field!).Order(StringComparer.Ordinal));
     }
 

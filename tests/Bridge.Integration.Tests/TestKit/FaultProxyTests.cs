@@ -71,12 +71,19 @@ public sealed class FaultProxyTests : IAsyncLifetime, IDisposable
         {
             var (client, server) = await ConnectAsync();
             _proxy.Upstream.Slicer = slice;
-            _proxy.Upstream.AtOccurrence(Encoding.ASCII.GetBytes(marker), nth, () => _proxy.Upstream.Stalls = true);
+            var struck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _proxy.Upstream.AtOccurrence(Encoding.ASCII.GetBytes(marker), nth, () =>
+            {
+                _proxy.Upstream.Stalls = true;
+                struck.SetResult();
+            });
 
             await client.SendAsync(Encoding.ASCII.GetBytes(sent));
             Assert.Equal(expected, await CountAsync(server, expected));
             if (expected < sent.Length)
                 Assert.False(await ReadsAsync(server, Silence));
+            // What it strikes behind may be read before it has struck.
+            await struck.Task.WaitAsync(TimeSpan.FromSeconds(10));
             _proxy.Upstream.Stalls = false;
 
             Assert.Equal(sent.Length - expected, await CountAsync(server, sent.Length - expected));
