@@ -467,7 +467,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         var count = 0;
         for (; _first < upTo; count++)
         {
-            if (At(_first) is { Length: > 0, Ticket: { } ticket })
+            // By reference: a pattern would copy the item.
+            ref var item = ref At(_first);
+            if (item.Ticket is { } ticket && item.Length > 0)
                 ticket.ConfirmedAt = now;
             AddFrontTo(range);
         }

@@ -59,8 +59,16 @@ internal sealed class OwnIds(int capacity)
     /// <summary>The hash of an id and of the bare address that it is written to, or that answers it; never 0.</summary>
     /// <param name="id">The id, unescaped UTF-8.</param>
     /// <param name="address">The address, unescaped UTF-8.</param>
-    [SkipLocalsInit]
     public static ulong HashOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
+    {
+        if (!BareAddress.TryTrim(address, out var bare))
+            return HashOfOther(id, address);
+        return Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
+    }
+
+    // Apart, because the room on the stack costs more than the hash.
+    [SkipLocalsInit]
+    private static ulong HashOfOther(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
     {
         Span<byte> bare = stackalloc byte[BareAddress.MaxBytes];
         bare = bare[..BareAddress.Write(address, bare)];

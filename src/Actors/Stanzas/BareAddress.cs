@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Bridge.Stanzas;
@@ -11,6 +12,18 @@ internal static class BareAddress
 {
     /// <summary>No address that the firewall lets pass becomes longer: lower case may take more bytes, a half more at most.</summary>
     public const int MaxBytes = 2 * ((2 * Jid.MaxPartBytes) + 1);
+
+    // Printable ASCII without upper case; most addresses have nothing else.
+    private static readonly SearchValues<byte> LowerCase =
+        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(octet => (byte)octet).Where(octet => octet is < (byte)'A' or > (byte)'Z')]);
+
+    /// <summary>Cuts the resource off. False: what is left is not in lower case yet, and must be written.</summary>
+    public static bool TryTrim(ReadOnlySpan<byte> address, out ReadOnlySpan<byte> bare)
+    {
+        var slash = address.IndexOf((byte)'/');
+        bare = slash < 0 ? address : address[..slash];
+        return bare.Length <= MaxBytes && bare.IndexOfAnyExcept(LowerCase) < 0;
+    }
 
     /// <summary>Writes the bare address in lower case; what is too long is cut.</summary>
     /// <returns>Bytes written.</returns>
