@@ -174,19 +174,20 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
         var hash = OwnIds.HashOf(id, from);
         if (Seal is { } seal && GeneratedIds.TryOpen(id, from, seal, out var position))
         {
-            // After a failover another entry may have its place.
+            // After a failover another entry may have its place, here as in Redis.
             if (_byPosition.TryGetValue(position, out var byPosition) && byPosition.Ticket.Id == bounced.Id)
-                return new BounceMeaning(true, EndEarly(byPosition, bounced, hash), null);
+            {
+                var unsealed = Encoding.UTF8.GetString(id.AsSpan(0, id.AsSpan().LastIndexOf((byte)'-')));
+                return new BounceMeaning(true, EndEarly(byPosition, bounced, hash) with { Expected = unsealed }, null);
+            }
+
             if (!_bounced.Add(hash))
                 return BounceMeaning.Nothing;
             if (settings.Mode == OutcomeMode.None)
                 return new BounceMeaning(true, null, null);
-            if (position <= settledUpTo)
-                return new BounceMeaning(true, null, Of(bounced) with { Late = true });
-            // Nobody asked for its ending, so that only the failure is told.
-            _ended.Add(position);
-            var unsealed = Encoding.UTF8.GetString(id.AsSpan(0, id.AsSpan().LastIndexOf((byte)'-')));
-            return new BounceMeaning(true, EndedEntry.Told(position, Of(bounced)) with { Expected = unsealed }, null);
+            // Nobody asked for its ending: what is still held is sent again should the server die, because a server that
+            // stops sends back what is for sessions that it has closed already.
+            return new BounceMeaning(true, null, Of(bounced) with { Late = position <= settledUpTo });
         }
 
         if (_byOwnId.TryGetValue(hash, out var byId))

@@ -488,9 +488,10 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
     public void A_bounce_of_an_entry_in_the_journal_ends_it_once_and_it_is_not_sent_again()
     {
         Begin(Settings());
+        Payload(2, "told=order-2");
         Hand(Range(1, 3));
         Link.Written();
-        var bounce = new StanzaBounced(StanzaKind.Message, SealedIds.Of(2, "ada@example.test"), "ada@example.test", "bridge.example.test", Unavailable);
+        var bounce = new StanzaBounced(StanzaKind.Message, "order-2", "ada@example.test", "bridge.example.test", Unavailable);
         Link.Say(bounce, bounce);
         Pass(TimeSpan.FromMilliseconds(100));
 

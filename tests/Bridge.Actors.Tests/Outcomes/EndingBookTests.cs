@@ -108,8 +108,18 @@ public sealed class EndingBookTests
     }
 
     [Fact]
-    public void A_generated_id_ends_its_entry_though_nobody_asked_and_names_the_id_that_it_must_have()
+    public void Where_nobody_asked_a_bounce_is_told_and_ends_nothing()
     {
+        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
+
+        Assert.Equal((true, null, false), (meaning.IsOurs, meaning.Ended, meaning.Late!.Late));
+        Assert.False(_book.HasEnded(P(2)));
+    }
+
+    [Fact]
+    public void An_entry_that_ends_by_its_generated_id_must_have_that_id_in_the_journal_too()
+    {
+        Open(2, SealedIds.Of(2, Ada), own: false);
         var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
 
         Assert.Equal((P(2), "b-0123456789abcdef-2", Ending.Bounced), (meaning.Ended!.Position, meaning.Ended.Expected, meaning.Ended.Outcome!.Ending));

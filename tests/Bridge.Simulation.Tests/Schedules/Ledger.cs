@@ -170,8 +170,8 @@ internal sealed class Ledger(World world, Plan plan)
             var kind = plan.Messages[message].Kind;
             Ending[] endings = [.. told.Where(ending => ending.Message == message && !ending.Late).Select(ending => ending.Ending)];
             var isOwed = plan.Outcomes == OutcomeMode.All || kind is MessageKind.Bad or MessageKind.Poison or MessageKind.SilentPoison;
-            // Where only failures are told, nobody knows any more whether a message with an id of its own has left the journal.
-            var mayBeToldAgain = plan.Outcomes == OutcomeMode.Failures && kind == MessageKind.Bounces && Payloads.OwnId(message) is not null;
+            // Where nobody asked, a bounce ends nothing, and the message may be sent again and bounce again.
+            var mayBeToldAgain = plan.Outcomes == OutcomeMode.Failures && kind == MessageKind.Bounces;
             if ((isOwed && endings.Length != 1) || (endings.Length > 1 && !mayBeToldAgain))
                 world.Break($"message {message} is {kind}, and its endings are [{string.Join(", ", endings)}]");
             else if (endings is [var one] && one != Expected(kind) && !(kind == MessageKind.Bounces && one == SettledEnding))
