@@ -186,8 +186,10 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
             if (settings.Mode == OutcomeMode.None)
                 return new BounceMeaning(true, null, null);
             // Nobody asked for its ending: what is still held is sent again should the server die, because a server that
-            // stops sends back what is for sessions that it has closed already.
-            return new BounceMeaning(true, null, Of(bounced) with { Late = position <= settledUpTo });
+            // stops sends back what is for sessions that it has closed already. Where all are told, its ticket is gone, or comes
+            // with it from the journal that is read again at the moment, or it is of a history that a failover ended: to end
+            // the entry that has its place would be wrong in the last case.
+            return new BounceMeaning(true, null, Of(bounced) with { Late = settings.Mode == OutcomeMode.All || position <= settledUpTo });
         }
 
         if (_byOwnId.TryGetValue(hash, out var byId))
