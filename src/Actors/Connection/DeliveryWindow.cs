@@ -349,8 +349,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <exception cref="InvalidOperationException">The window is not empty.</exception>
     public void ContinueHold(EntryPosition upTo, long entries, TimeSpan now)
     {
-        if (_held.Count > 0 || _first != _end)
-            throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
+        RequireEmpty();
         _held.AddLast(new HeldRange { LastPosition = upTo, Entries = entries, BeganAt = now, ConfirmedAt = now, AnySent = true });
         HeldEntries += entries;
     }
@@ -362,13 +361,15 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     /// <exception cref="InvalidOperationException">The window is not empty.</exception>
     public void ContinueHoldAndTell(EntryPosition upTo)
     {
-        if (_held.Count > 0 || _first != _end)
-            throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
+        RequireEmpty();
         _confirmedBefore = upTo;
     }
 
     /// <summary>Whether entries that a predecessor saw confirmed are still to come from the journal.</summary>
     public bool AwaitsConfirmed => ConfirmedUpTo < _confirmedBefore;
+
+    /// <summary>Everything up to here is confirmed, as a predecessor's mark or a barrier told.</summary>
+    public EntryPosition MarkedUpTo => AwaitsConfirmed ? _confirmedBefore : ConfirmedUpTo;
 
     /// <summary>An entry ended before its neighbours: it is not written again, and what is to be told of it goes out with the next settlement.</summary>
     public void End(EndedEntry entry, TimeSpan now)
@@ -405,6 +406,12 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         item.Rejection = rejection;
         AbsorbUnsentFront(now);
         return true;
+    }
+
+    private void RequireEmpty()
+    {
+        if (_held.Count > 0 || _first != _end)
+            throw new InvalidOperationException("Only an empty window can continue a predecessor's hold.");
     }
 
     private void DoNotWrite(ref Item item)

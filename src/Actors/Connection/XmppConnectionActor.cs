@@ -578,18 +578,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                     // The predecessor saw these confirmed: the hold is continued, not begun again with a re-send.
                     var confirmed = mark.Position < recovery.Last ? mark.Position : recovery.Last;
                     if (mark.Owed)
-                    {
                         _window.ContinueHoldAndTell(confirmed);
-                        _markTold = confirmed;
-                        StartFlow(after);
-                        return;
+                    else
+                    {
+                        after = confirmed;
+                        var held = recovery.First.High == 0 && after.High == 0
+                            ? (long)(after.Low - recovery.First.Low) + 1
+                            : Math.Min(recovery.Count, 1);
+                        _window.ContinueHold(after, held, Now);
                     }
-
-                    after = confirmed;
-                    var held = recovery.First.High == 0 && after.High == 0
-                        ? (long)(after.Low - recovery.First.Low) + 1
-                        : Math.Min(recovery.Count, 1);
-                    _window.ContinueHold(after, held, Now);
                 }
             }
         }
@@ -599,7 +596,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.ForgetAll(after);
         }
 
-        _markTold = _window.ConfirmedUpTo;
+        _markTold = _window.MarkedUpTo;
         StartFlow(after);
     }
 
@@ -802,10 +799,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.End(ended, Now);
             Settle(atLeast: ended.Outcome!.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
         }
-        else if (meaning.Late is { } late)
+        else if (meaning.Told is { } told)
         {
             // Through the parent, who knows the publisher that lives now.
-            Context.Parent.Tell(new InboundPublisherActor.Publish([late]));
+            Context.Parent.Tell(new InboundPublisherActor.Publish([told]));
         }
     }
 

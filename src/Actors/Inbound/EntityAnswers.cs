@@ -28,6 +28,8 @@ internal sealed class EntityAnswers(string domain)
     private static readonly string OwnVersion = SecurityElement.Escape(
         typeof(EntityAnswers).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "")!;
 
+    private static readonly (string Type, string Payload) NoService = Error("service-unavailable");
+
     /// <summary>The answer to a request.</summary>
     /// <param name="request">An iq of type get or set.</param>
     /// <param name="runsFor">How long the component has been there.</param>
@@ -35,22 +37,20 @@ internal sealed class EntityAnswers(string domain)
     public byte[] Answer(StanzaReceived request, TimeSpan runsFor)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var payload = request.Type == "get" ? PayloadOf(request, runsFor) : null;
-        return Encoding.UTF8.GetBytes(payload is null
-            ? Stanza(request, "error", Error("cancel", "service-unavailable"))
-            : payload.StartsWith("<error", StringComparison.Ordinal) ? Stanza(request, "error", payload) : Stanza(request, "result", payload));
+        var (type, payload) = request.Type == "get" ? ReplyTo(request, runsFor) : NoService;
+        return Encoding.UTF8.GetBytes(Stanza(request, type, payload));
     }
 
-    private static string? PayloadOf(StanzaReceived request, TimeSpan runsFor) => (request.FirstChild, request.FirstChildNamespace) switch
+    private static (string Type, string Payload) ReplyTo(StanzaReceived request, TimeSpan runsFor) => (request.FirstChild, request.FirstChildNamespace) switch
     {
         // We have no nodes (XEP-0030 §3.2).
-        ("query", DiscoInfo or DiscoItems) when HasNode(request) => Error("cancel", "item-not-found"),
-        ("query", DiscoInfo) => $"<query xmlns='{DiscoInfo}'><identity category='component' type='generic' name='Bridge'/>{Features}</query>",
-        ("query", DiscoItems) => $"<query xmlns='{DiscoItems}'/>",
-        ("query", Version) => $"<query xmlns='{Version}'><name>Bridge</name><version>{OwnVersion}</version></query>",
-        ("query", LastActivity) => string.Create(CultureInfo.InvariantCulture, $"<query xmlns='{LastActivity}' seconds='{(long)runsFor.TotalSeconds}'/>"),
-        ("ping", Ping) => "",
-        _ => null,
+        ("query", DiscoInfo or DiscoItems) when HasNode(request) => Error("item-not-found"),
+        ("query", DiscoInfo) => Result($"<query xmlns='{DiscoInfo}'><identity category='component' type='generic' name='Bridge'/>{Features}</query>"),
+        ("query", DiscoItems) => Result($"<query xmlns='{DiscoItems}'/>"),
+        ("query", Version) => Result($"<query xmlns='{Version}'><name>Bridge</name><version>{OwnVersion}</version></query>"),
+        ("query", LastActivity) => Result(string.Create(CultureInfo.InvariantCulture, $"<query xmlns='{LastActivity}' seconds='{(long)runsFor.TotalSeconds}'/>")),
+        ("ping", Ping) => Result(""),
+        _ => NoService,
     };
 
     private static bool HasNode(StanzaReceived request)
@@ -66,8 +66,10 @@ internal sealed class EntityAnswers(string domain)
         return MarkupCursor.TryGetAttribute(cursor.Attributes, "node"u8, out var node) && !node.IsEmpty;
     }
 
-    private static string Error(string type, string condition) =>
-        $"<error type='{type}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    private static (string Type, string Payload) Result(string payload) => ("result", payload);
+
+    private static (string Type, string Payload) Error(string condition) =>
+        ("error", $"<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
 
     private string Stanza(StanzaReceived request, string type, string payload)
     {

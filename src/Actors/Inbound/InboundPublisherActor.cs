@@ -8,11 +8,11 @@ using Bridge.Telemetry;
 namespace Bridge.Inbound;
 
 /// <summary>
-/// Carries outcomes to Redis that no settlement can carry: of messages that have left the journal, to the outcome stream; and
+/// Carries outcomes to Redis that no settlement can carry: of bounces that end no entry, to the outcome stream; and
 /// replies, which settlements put down beside the queue, to the lists where somebody waits for them. While Redis
 /// is away it keeps a bounded number of outcomes and drops and counts what comes beyond; replies are kept by Redis. Child of
 /// <see cref="BridgeActor" />, which replaces it; what it had buffered is then gone, and counted by
-/// nobody: late bounces inform, entries do not depend on them.
+/// nobody: these outcomes inform, entries do not depend on them.
 /// </summary>
 public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 {

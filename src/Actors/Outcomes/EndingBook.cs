@@ -37,8 +37,8 @@ internal sealed class OpenTicket(OutcomeTicket ticket, EntryPosition position, u
 /// <summary>What an error that came back means.</summary>
 /// <param name="IsOurs">Whether it answers something that was written.</param>
 /// <param name="Ended">The entry that it ends, which is still in the journal.</param>
-/// <param name="Late">What is to be told of a message that has left it.</param>
-internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Outcome? Late)
+/// <param name="Told">What is to be told of a message whose entry it does not end.</param>
+internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Outcome? Told)
 {
     /// <summary>It answers nothing of ours, or something that has ended.</summary>
     public static readonly BounceMeaning Nothing;

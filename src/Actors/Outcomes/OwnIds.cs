@@ -63,7 +63,7 @@ internal sealed class OwnIds(int capacity)
     {
         if (!BareAddress.TryTrim(address, out var bare))
             return HashOfOther(id, address);
-        return Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
+        return HashOfBare(id, bare);
     }
 
     // Apart, because the room on the stack costs more than the hash.
@@ -71,9 +71,11 @@ internal sealed class OwnIds(int capacity)
     private static ulong HashOfOther(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
     {
         Span<byte> bare = stackalloc byte[BareAddress.MaxBytes];
-        bare = bare[..BareAddress.Write(address, bare)];
-        return Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
+        return HashOfBare(id, bare[..BareAddress.Write(address, bare)]);
     }
+
+    private static ulong HashOfBare(ReadOnlySpan<byte> id, ReadOnlySpan<byte> bare) =>
+        Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
 
     private bool MakeRoomFor(ReadOnlySpan<EncodedEntry> batch)
     {

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 
 namespace Bridge.Queue;
@@ -50,6 +51,17 @@ public readonly record struct EntryPosition(ulong High, ulong Low) : IComparable
         if (dash < 0
             || !ulong.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var high)
             || !ulong.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var low))
+            return false;
+        position = new EntryPosition(high, low);
+        return true;
+    }
+
+    /// <summary>Reads the form that <see cref="ToString" /> writes, from UTF-8.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> text, out EntryPosition position)
+    {
+        position = Zero;
+        if (!Utf8Parser.TryParse(text, out ulong high, out var used) || used >= text.Length || text[used] != '-'
+            || !Utf8Parser.TryParse(text[(used + 1)..], out ulong low, out var more) || used + 1 + more != text.Length)
             return false;
         position = new EntryPosition(high, low);
         return true;

@@ -85,22 +85,11 @@ public sealed class GeneratedIds(string prefix, bool ofStream, IdSeal? seal = nu
     // What bears the seal was written here; the form is looked at all the same, because a key may outlive a version.
     private static bool TryReadPosition(ReadOnlySpan<byte> text, out EntryPosition position)
     {
-        position = EntryPosition.Zero;
-        var dash = text.IndexOf((byte)'-');
-        if (dash < 0)
-        {
-            if (!TryReadNumber(text, out var sequence))
-                return false;
-            position = EntryPosition.OfSequence(sequence);
+        if (EntryPosition.TryParse(text, out position))
             return true;
-        }
-
-        if (!TryReadNumber(text[..dash], out var high) || !TryReadNumber(text[(dash + 1)..], out var low))
+        if (!Utf8Parser.TryParse(text, out ulong sequence, out var used) || used != text.Length)
             return false;
-        position = new EntryPosition(high, low);
+        position = EntryPosition.OfSequence(sequence);
         return true;
     }
-
-    private static bool TryReadNumber(ReadOnlySpan<byte> text, out ulong number) =>
-        Utf8Parser.TryParse(text, out number, out var used) && used == text.Length && used > 0;
 }

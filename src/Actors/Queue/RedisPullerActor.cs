@@ -508,16 +508,8 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     {
         _settling = null;
         _metrics.Settled(result.Removed);
-        EndedEntry[] dead = [.. settlement.Ended.Where(entry => entry.IsDead)];
-        // Of a settlement that was said again, the first ones may have been dead-lettered, and counted, before.
-        foreach (var entry in dead.AsSpan(Math.Max(0, dead.Length - (int)result.DeadLettered)))
-        {
-            _metrics.DeadLettered(entry.Reason);
-            _log.Warning(
-                "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
-                entry.Position, _settings.Keys.Queue, entry.Reason, entry.Offset, entry.Detail);
-        }
-
+        if (result.DeadLettered > 0)
+            CountDeadLetters(settlement, (int)result.DeadLettered);
         foreach (var entry in settlement.Ended)
         {
             if (entry.Outcome is { } outcome)
@@ -530,6 +522,19 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         {
             _metrics.DeadLettersTrimmed(result.DeadTrimmed);
             _log.Warning("{Count} dead letters of {Queue} were trimmed: the stream's bounds are reached", result.DeadTrimmed, _settings.Keys.Queue);
+        }
+    }
+
+    private void CountDeadLetters(Settlement settlement, int count)
+    {
+        EndedEntry[] dead = [.. settlement.Ended.Where(entry => entry.IsDead)];
+        // Of a settlement that was said again, the first ones may have been dead-lettered, and counted, before.
+        foreach (var entry in dead.AsSpan(Math.Max(0, dead.Length - count)))
+        {
+            _metrics.DeadLettered(entry.Reason);
+            _log.Warning(
+                "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
+                entry.Position, _settings.Keys.Queue, entry.Reason, entry.Offset, entry.Detail);
         }
     }
 

@@ -8,7 +8,7 @@ namespace Bridge.Queue;
 /// </summary>
 internal sealed class SettlementMemory
 {
-    private readonly SortedDictionary<EntryPosition, EndedEntry> _buried = [];
+    private readonly SortedDictionary<EntryPosition, EndedEntry> _ended = [];
     private EntryPosition _settled = EntryPosition.Zero;
     private bool _sayAgain;
 
@@ -18,10 +18,14 @@ internal sealed class SettlementMemory
         if (settlement.UpTo > _settled)
             _settled = settlement.UpTo;
         // In the prefix it has left the journal; behind it, it may come back.
-        foreach (var rejected in settlement.Ended)
-            _buried[rejected.Position] = rejected;
-        while (_buried.Count > 0 && _buried.First() is { Key: var first } && first <= _settled)
-            _buried.Remove(first);
+        foreach (var entry in settlement.Ended)
+        {
+            if (entry.Position > _settled)
+                _ended[entry.Position] = entry;
+        }
+
+        while (_ended.Count > 0 && _ended.First() is { Key: var first } && first <= _settled)
+            _ended.Remove(first);
     }
 
     /// <summary>A new session begins. False: its journal has what had left it, so that Redis has lost writes.</summary>
@@ -33,23 +37,23 @@ internal sealed class SettlementMemory
         if (!remembered)
         {
             _settled = EntryPosition.Zero;
-            _buried.Clear();
+            _ended.Clear();
         }
 
-        _sayAgain = _buried.Count > 0;
+        _sayAgain = _ended.Count > 0;
         return remembered;
     }
 
-    /// <summary>The session's first settlement says again what was dead-lettered behind the prefix; where it is known it does nothing.</summary>
+    /// <summary>The session's first settlement says again what ended behind the prefix; where it is known it does nothing.</summary>
     public Settlement Completed(Settlement settlement)
     {
         if (!_sayAgain)
             return settlement;
         _sayAgain = false;
-        var said = settlement.Ended.Select(rejected => rejected.Position).ToHashSet();
+        var said = settlement.Ended.Select(entry => entry.Position).ToHashSet();
         return settlement with
         {
-            Ended = [.. _buried.Values.Where(rejected => !said.Contains(rejected.Position)).Concat(settlement.Ended).OrderBy(rejected => rejected.Position)],
+            Ended = [.. _ended.Values.Where(entry => !said.Contains(entry.Position)).Concat(settlement.Ended).OrderBy(entry => entry.Position)],
         };
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Bridge.Settings;
@@ -147,7 +146,7 @@ internal static class StreamElement
         for (var i = 0; i < count; i++)
         {
             reader.MoveNextScalar();
-            if (reader.ScalarLength() > LongestId || !TryParsePosition(id[..reader.CopyTo(id)], out var position))
+            if (reader.ScalarLength() > LongestId || !EntryPosition.TryParse(id[..reader.CopyTo(id)], out var position))
                 throw TakeReply.Unreadable();
             reader.MoveNext();
             var payload = reader.IsScalar
@@ -168,13 +167,4 @@ internal static class StreamElement
         return StreamEnvelope.Write(ahead, fields);
     }
 
-    private static bool TryParsePosition(ReadOnlySpan<byte> id, out EntryPosition position)
-    {
-        position = default;
-        if (!Utf8Parser.TryParse(id, out ulong high, out var used) || used >= id.Length || id[used] != '-'
-            || !Utf8Parser.TryParse(id[(used + 1)..], out ulong low, out var more) || used + 1 + more != id.Length)
-            return false;
-        position = new EntryPosition(high, low);
-        return true;
-    }
 }

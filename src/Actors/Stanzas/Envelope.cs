@@ -4,6 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using Bridge.Outcomes;
 
 namespace Bridge.Stanzas;
 
@@ -110,9 +111,6 @@ internal ref struct Envelope
 
     /// <summary>Bytes of <c>meta</c>, braces included.</summary>
     public const int MaxMetaBytes = 4096;
-
-    /// <summary>How every key of a reply begins, so that no message can name a key of something else.</summary>
-    public const string ReplyKeyPrefix = "bridge:reply:";
 
     /// <summary>Bytes of <c>replyTo</c>.</summary>
     public const int MaxReplyToBytes = 512;
@@ -488,8 +486,10 @@ internal ref struct Envelope
     {
         if (!ReadText(ref reader, EnvelopeField.ReplyTo, MaxReplyToBytes, out var key, out fault))
             return false;
-        if (!Bytes(key).StartsWith("bridge:reply:"u8))
-            return Refuse(RejectionReason.JsonInvalidValue, key.Offset, $"'replyTo' is a key that begins with {ReplyKeyPrefix}", out fault);
+        const string prefix = OutcomeTicket.ReplyKeyPrefix;
+        var bytes = Bytes(key);
+        if (!Ascii.Equals(bytes[..Math.Min(prefix.Length, bytes.Length)], prefix))
+            return Refuse(RejectionReason.JsonInvalidValue, key.Offset, $"'replyTo' is a key that begins with {prefix}", out fault);
         ReplyTo = key;
         return true;
     }

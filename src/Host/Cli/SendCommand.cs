@@ -42,7 +42,7 @@ internal static class SendCommand
         return OneBridge.Act(command, "Whose queue, where several bridges are configured.", (bridge, result, cancellation) =>
         {
             Quantity.TryDuration(result.GetValue(wait)!, out var patience);
-            var list = patience > TimeSpan.Zero ? "bridge:reply:" + Guid.NewGuid().ToString("N") : null;
+            var list = patience > TimeSpan.Zero ? OutcomeTicket.ReplyKeyPrefix + Guid.NewGuid().ToString("N") : null;
             var envelope = Envelope(
                 ("to", result.GetRequiredValue(to)), ("body", result.GetValue(body)), ("subject", result.GetValue(subject)), ("type", result.GetValue(type)),
                 ("from", result.GetValue(from)), ("id", result.GetValue(id)), ("xml", result.GetValue(xml) is { Length: > 0 } elements ? elements : null),

@@ -100,11 +100,11 @@ public sealed class EndingBookTests
         _book.Remember([Entry(1, "a")]);
 
         var sealedId = _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1));
-        Assert.Equal((true, told ? true : null), (sealedId.IsOurs, sealedId.Late?.Late));
+        Assert.Equal((true, told ? true : null), (sealedId.IsOurs, sealedId.Told?.Late));
         Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1)));
         // Of the app's own id nobody knows any more when its message left.
         var ownId = _book.Bounced(Error("a"), P(1));
-        Assert.Equal((true, told ? ownIdIsLate : null), (ownId.IsOurs, ownId.Late?.Late));
+        Assert.Equal((true, told ? ownIdIsLate : null), (ownId.IsOurs, ownId.Told?.Late));
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class EndingBookTests
     {
         var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
 
-        Assert.Equal((true, null, false), (meaning.IsOurs, meaning.Ended, meaning.Late!.Late));
+        Assert.Equal((true, null, false), (meaning.IsOurs, meaning.Ended, meaning.Told!.Late));
         Assert.False(_book.HasEnded(P(2)));
     }
 
