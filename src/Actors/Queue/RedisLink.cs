@@ -161,7 +161,10 @@ public sealed class RedisLink : IAsyncDisposable
         // has the role now, behind the same name.
         if (fault is QueueFault.Unreachable or QueueFault.ReadOnly)
             Drop(connection);
-        return new QueueFaultException(fault, Describe(exception, deadline), exception);
+        var text = Describe(exception, deadline);
+        if (connection.ReplyThread?.Failure is { } failure)
+            text += $" The Redis client had failed: {failure.GetType().Name}: {failure.Message}";
+        return new QueueFaultException(fault, text, exception);
     }
 
     /// <summary>Nobody waits for this reply any more: its failure is no news, and its buffer goes back.</summary>
@@ -217,7 +220,8 @@ public sealed class RedisLink : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                _ = CloseLateAsync(connecting);
+                _ = CloseLateAsync(connecting, replyThread);
+                replyThread = null;
                 throw;
             }
 
@@ -238,23 +242,25 @@ public sealed class RedisLink : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            replyThread?.Dispose();
             if (multiplexer is not null)
-                Close(multiplexer);
+                Close(multiplexer, replyThread);
+            else
+                replyThread?.Dispose();
             throw new QueueFaultException(
                 RedisFaults.Classify(exception), "No connection to Redis: " + Describe(exception, _connectDeadline), exception);
         }
     }
 
-    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting)
+    private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting, ReplyThread? replyThread)
     {
         try
         {
-            Close(await connecting.ConfigureAwait(false));
+            Close(await connecting.ConfigureAwait(false), replyThread);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             // It was given up already; that it never came to be is the better end.
+            replyThread?.Dispose();
         }
     }
 
@@ -269,7 +275,7 @@ public sealed class RedisLink : IAsyncDisposable
             _current = null;
         }
 
-        Close(connection);
+        Close(connection.Multiplexer, connection.ReplyThread);
     }
 
     private void Forget()
@@ -277,7 +283,10 @@ public sealed class RedisLink : IAsyncDisposable
         var current = _current;
         _current = null;
         if (current is { IsCompletedSuccessfully: true })
-            Close(current.GetAwaiter().GetResult());
+        {
+            var connection = current.GetAwaiter().GetResult();
+            Close(connection.Multiplexer, connection.ReplyThread);
+        }
         else if (current is { IsCompleted: false })
             _closing = Task.WhenAll(_closing, CloseWhenOpenAsync(current));
     }
@@ -286,7 +295,8 @@ public sealed class RedisLink : IAsyncDisposable
     {
         try
         {
-            Close(await opening.ConfigureAwait(false));
+            var connection = await opening.ConfigureAwait(false);
+            Close(connection.Multiplexer, connection.ReplyThread);
         }
         catch (QueueFaultException)
         {
@@ -294,32 +304,28 @@ public sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    private void Close(RedisConnection connection)
-    {
-        // First: the client closes no socket that it did not make.
-        connection.ReplyThread?.Dispose();
-        Close(connection.Multiplexer);
-    }
-
-    private void Close(ConnectionMultiplexer multiplexer)
+    private void Close(ConnectionMultiplexer multiplexer, ReplyThread? replyThread)
     {
         lock (_gate)
         {
             // In the background: closing waits for the socket of a Redis that may never answer.
-            var closing = Task.Run(() => CloseAsync(multiplexer));
+            var closing = Task.Run(() => CloseAsync(multiplexer, replyThread));
             _closing = _closing.IsCompletedSuccessfully ? closing : Task.WhenAll(_closing, closing);
         }
     }
 
-    private static async Task CloseAsync(ConnectionMultiplexer multiplexer)
+    private static async Task CloseAsync(ConnectionMultiplexer multiplexer, ReplyThread? replyThread)
     {
         try
         {
+            // The client first: it would take the end of a socket for one to reconnect after.
             await multiplexer.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
         }
         finally
         {
             await multiplexer.DisposeAsync().ConfigureAwait(false);
+            // It closes no socket that it did not make.
+            replyThread?.Dispose();
         }
     }
 }

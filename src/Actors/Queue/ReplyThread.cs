@@ -34,6 +34,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
     private readonly Lock _gate = new();
     private readonly List<SocketTransport> _open = [];
     private bool _disposed;
+    private volatile Exception? _failure;
 
     /// <summary>Of the replies that the client has read on this thread, those that somebody waits for; null on other threads.</summary>
     [ThreadStatic]
@@ -44,11 +45,14 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
         void Complete();
     }
 
+    /// <summary>What the client failed with while it took in what was read, which ended that connection; null: it did not.</summary>
+    public Exception? Failure => _failure;
+
     /// <inheritdoc />
     public override async ValueTask<DuplexTransport?> ConnectTransportAsync(
         EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
     {
-        var transport = new SocketTransport(endpoint, tls, connectTimeout, longestString);
+        var transport = new SocketTransport(this, endpoint, tls, connectTimeout, longestString);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -123,6 +127,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
     {
         private const int ReadBufferBytes = 64 * 1024;
 
+        private readonly ReplyThread _owner;
         private readonly EndPoint _endpoint;
         private readonly TlsOptions _tls;
         private readonly TimeSpan _timeout;
@@ -138,8 +143,9 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
 
         private readonly ReplySieve? _sieve;
 
-        public SocketTransport(EndPoint endpoint, TlsOptions tls, TimeSpan timeout, int? longestString)
+        public SocketTransport(ReplyThread owner, EndPoint endpoint, TlsOptions tls, TimeSpan timeout, int? longestString)
         {
+            _owner = owner;
             _sieve = longestString is { } longest ? new ReplySieve(longest) : null;
             _endpoint = endpoint;
             _tls = tls;
@@ -264,27 +270,52 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
             var arrived = s_arrived = new Queue<IArrival>();
             var buffer = new byte[ReadBufferBytes];
             var passed = new ReplySieve.Receiver(receiver.OnReceived);
-            Exception? failure = null;
+            Exception? broken = null;
             try
             {
-                while (stream.Read(buffer) is > 0 and var read && Receive(buffer.AsSpan(0, read)))
-                {
-                    receiver.OnBatchEnd();
-                    while (arrived.TryDequeue(out var arrival))
-                        arrival.Complete();
-                }
+                while (stream.Read(buffer) is > 0 and var read && TakenIn(buffer.AsSpan(0, read)))
+                    Complete();
             }
-            catch (Exception broken) when (broken is IOException or ObjectDisposedException)
+            catch (Exception end) when (end is IOException or ObjectDisposedException)
             {
-                failure = broken;
+                broken = end;
             }
 
             Close();
-            receiver.OnClosed(failure);
-            while (arrived.TryDequeue(out var arrival))
-                arrival.Complete();
+            try
+            {
+                receiver.OnClosed(broken);
+            }
+            catch (Exception failure) when (failure is not OutOfMemoryException)
+            {
+                _owner._failure = failure;
+            }
 
-            bool Receive(ReadOnlySpan<byte> bytes) => _sieve?.Pass(bytes, passed) ?? receiver.OnReceived(bytes);
+            Complete();
+
+            // The client's own reading ends in a task that nobody looks at, and so does what it throws there. On a
+            // thread it would end the process: closed while it reconnects, the client of 3.4 throws from OnClosed.
+            bool TakenIn(ReadOnlySpan<byte> bytes)
+            {
+                try
+                {
+                    if (!(_sieve?.Pass(bytes, passed) ?? receiver.OnReceived(bytes)))
+                        return false;
+                    receiver.OnBatchEnd();
+                    return true;
+                }
+                catch (Exception failure) when (failure is not OutOfMemoryException)
+                {
+                    _owner._failure = failure;
+                    return false;
+                }
+            }
+
+            void Complete()
+            {
+                while (arrived.TryDequeue(out var arrival))
+                    arrival.Complete();
+            }
         }
     }
 }

@@ -1,8 +1,12 @@
+#pragma warning disable SER009 // What the client of Redis calls is stood in for.
+using System.Buffers;
 using System.Diagnostics;
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Bridge.Queue;
 using Bridge.TestKit;
+using RESPite.Transports;
 using StackExchange.Redis;
 
 namespace Bridge.Integration.Tests.Queue;
@@ -154,6 +158,56 @@ public sealed class ReplyThreadTests
         }
     }
 
+    [Theory]
+    [InlineData(nameof(TransportReceiver.OnReceived))]
+    [InlineData(nameof(TransportReceiver.OnBatchEnd))]
+    [InlineData(nameof(TransportReceiver.OnClosed))]
+    public async Task What_the_client_fails_with_on_the_thread_ends_its_connection_alone(string where)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var replies = new ReplyThread(Patience);
+        var receiver = new FailingReceiver(where);
+        await using var transport = await replies.ConnectTransportAsync(
+            new IPEndPoint(IPAddress.Loopback, redis.Port), ConnectionType.Interactive, tls: default, CancellationToken.None);
+        transport!.Start(receiver);
+        transport.Write("PING\r\nQUIT\r\n"u8);
+        transport.Flush();
+
+        var thread = await receiver.Ended.WaitAsync(Patience);
+
+        Assert.True(await Task.Run(() => thread.Join(Patience)));
+        Assert.Equal(where, Assert.IsType<NotFiniteNumberException>(replies.Failure).Message);
+        await using var another = await replies.ConnectTransportAsync(
+            new IPEndPoint(IPAddress.Loopback, redis.Port), ConnectionType.Interactive, tls: default, CancellationToken.None);
+        Assert.NotNull(another);
+    }
+
+    [Fact]
+    public async Task Links_that_are_closed_while_they_wait_and_reconnect_end_nothing_but_themselves()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
+        var server = admin.GetServer("127.0.0.1", redis.Port);
+
+        for (var round = 0; round < 40; round++)
+        {
+            var links = Enumerable.Range(0, 5).Select(_ => LinkTo(redis.ConnectionString, TimeSpan.FromMinutes(1))).ToArray();
+            await Task.WhenAll(links.Select(Ping));
+            var waiting = links.Select(link => link.CallAsync(database => database.ExecuteAsync("BLPOP", ["nothing", 0]))).ToArray();
+
+            // The end of the sockets and that of the links at the same time.
+            var killing = Task.WhenAll((await server.ClientListAsync()).Where(client => client.Name == "bridge-test").Select(client => server.ClientKillAsync(id: client.Id)));
+            await Task.WhenAll(links.Select(link => link.DisposeAsync().AsTask())).WaitAsync(Patience);
+            await killing;
+
+            foreach (var call in waiting)
+                await Assert.ThrowsAsync<QueueFaultException>(() => call.WaitAsync(Patience));
+        }
+
+        await using var last = LinkTo(redis.ConnectionString, Patience);
+        await Ping(last);
+    }
+
     private static RedisLink LinkTo(string connectionString, TimeSpan timeout) =>
         new(connectionString, "bridge-test", timeout, onReplyThread: true);
 
@@ -179,5 +233,25 @@ public sealed class ReplyThreadTests
         // One that takes its time: what waits for a reply that is there already goes on on the thread pool.
         await link.CallAsync(database => database.ExecuteAsync("BLPOP", ["nothing", "0.05"])).ConfigureAwait(false);
         return Thread.CurrentThread;
+    }
+
+    /// <summary>As the client would, were it to throw.</summary>
+    private sealed class FailingReceiver(string where) : TransportReceiver
+    {
+        private readonly TaskCompletionSource<Thread> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<Thread> Ended => _ended.Task;
+
+        public override bool OnReceived(ReadOnlySpan<byte> payload) => Pass(nameof(OnReceived));
+
+        public override void OnBatchEnd() => Pass(nameof(OnBatchEnd));
+
+        public override void OnClosed(Exception? fault)
+        {
+            _ended.SetResult(Thread.CurrentThread);
+            Pass(nameof(OnClosed));
+        }
+
+        private bool Pass(string place) => place != where ? true : throw new NotFiniteNumberException(where);
     }
 }
