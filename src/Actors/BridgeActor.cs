@@ -274,6 +274,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
                 WindowLimit = message.WindowLimit,
                 LastBarrierRoundTrip = message.LastBarrierRoundTrip,
                 LastProgressAt = message.LastProgressAt,
+                AwaitingEntries = message.AwaitingEntries,
             };
         });
         Receive<RedisPullerActor.QueueObserved>(message => _snapshot = _snapshot with
@@ -357,7 +358,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void OnGenerationGone()
     {
-        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, Endpoint = null };
+        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, Endpoint = null };
         if (_ownership is null || _drainRequester is not null)
             return;
         _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));

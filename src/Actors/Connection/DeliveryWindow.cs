@@ -287,7 +287,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
 
     /// <summary>Whether a hold is over but for the barrier that proves it, and none is on its way.</summary>
     public bool NeedsProofOfLife(TimeSpan now) =>
-        grade == ConfirmGrade.Held && _barriers.Count == 0
+        grade != ConfirmGrade.Accepted && _barriers.Count == 0
         && _held.First is { Value: { AnySent: true } range } && now >= range.ConfirmedAt + hold;
 
     /// <summary>
@@ -429,7 +429,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     }
 
     private bool IsSettleable(HeldRange range) =>
-        !range.AnySent || grade != ConfirmGrade.Held || _provenAliveAt >= range.ConfirmedAt + hold;
+        !range.AnySent || grade == ConfirmGrade.Accepted || _provenAliveAt >= range.ConfirmedAt + hold;
 
     // At least one barrier's worth, whatever the share.
     private bool HasRoom(double share) =>

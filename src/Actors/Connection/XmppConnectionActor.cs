@@ -50,6 +50,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <param name="WindowLimit">Entries that may be in the window now.</param>
     /// <param name="LastBarrierRoundTrip">The last round trip, if there was one.</param>
     /// <param name="LastProgressAt">When a barrier last returned.</param>
+    /// <param name="AwaitingEntries">Entries that have left the journal and wait for an answer.</param>
     public sealed record Observed(
         ConnectionState State,
         string? Endpoint,
@@ -60,7 +61,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         long HeldEntries,
         int WindowLimit,
         TimeSpan? LastBarrierRoundTrip,
-        DateTimeOffset? LastProgressAt);
+        DateTimeOffset? LastProgressAt,
+        int AwaitingEntries = 0);
 
     private sealed record Dialed(int Incarnation, IComponentLink Link);
 
@@ -239,7 +241,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _random = random;
         _origin = time.GetTimestamp();
         _answers = new EntityAnswers(settings.Xmpp.Domain);
-        _endings = new EndingBook(settings.Outcomes, settings.Confirm.Grade, time.GetUtcNow());
+        _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Confirm.Grade, time.GetUtcNow());
         _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
@@ -386,8 +388,14 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         {
             if (message.Incarnation != _life.Incarnation)
                 return;
-            foreach (var bounced in message.Batch.Events.OfType<StanzaBounced>())
-                OnBounced(bounced);
+            foreach (var @event in message.Batch.Events)
+            {
+                if (@event is StanzaBounced bounced)
+                    OnBounced(bounced);
+                else if (@event is StanzaReceived answer)
+                    _ = answer.Kind == StanzaKind.Iq ? IsResult(answer) : IsReceipt(answer);
+            }
+
             Link.Consumed(message.Batch);
         });
         Receive<StanzaWriterActor.BatchEncoded>(message => message.Batch.Release());
@@ -419,6 +427,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _puller = Sender;
             _recovered = message.Recovery;
             _endings.Seal = message.Recovery.Seal;
+            _endings.Restore(message.Recovery.Awaiting);
             TryResume();
         });
         Receive<RedisPullerActor.TakingStopped>(message =>
@@ -437,7 +446,12 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _drainExpired = true;
             TryFinishDrain();
         });
-        Receive<Observe>(_ => TellParent());
+        Receive<Observe>(_ =>
+        {
+            // Also where there is no stream: no answer comes there either.
+            EndOverdue();
+            TellParent();
+        });
         Receive<DeadlinePassed>(message => message.Incarnation == _life.Incarnation, message => EndLife(message.Cause, "no answer in time"));
         // Late events of an earlier life, or of a state that is over.
         Receive<DeadlinePassed>(_ => { });
@@ -632,6 +646,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             case StanzaReceived { Kind: StanzaKind.Iq } iq:
                 OnIq(iq);
                 break;
+            case StanzaReceived { Kind: StanzaKind.Message } message when IsReceipt(message):
+                break;
             case StanzaReceived received:
                 _metrics.Received(received.Kind == StanzaKind.Presence ? InboundKind.Presence : InboundKind.Message);
                 break;
@@ -751,8 +767,50 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         }
         else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
             OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
-        else
+        else if (!IsResult(iq))
             _metrics.Received(InboundKind.Iq);
+    }
+
+    private bool IsResult(StanzaReceived iq)
+    {
+        if (iq is not { Type: "result", Id.Length: > 0, From: not null })
+            return false;
+        var ended = _endings.Answered(iq.Id, iq.From, AnswerKind.Result, Encoding.UTF8.GetString(iq.Xml.Span), out var isOurs);
+        if (ended is not null)
+            End(ended);
+        else if (isOurs)
+            _metrics.AnswerDropped();
+        return isOurs;
+    }
+
+    private bool IsReceipt(StanzaReceived message)
+    {
+        if (message.From is null || !Receipts.TryRead(message.Xml.Span, out var id))
+            return false;
+        var ended = _endings.Answered(id, message.From, AnswerKind.Receipt, null, out var isOurs);
+        if (ended is not null)
+            End(ended);
+        else if (isOurs)
+            _metrics.AnswerDropped();
+        return isOurs;
+    }
+
+    private void End(EndedEntry ended)
+    {
+        _window.End(ended, Now);
+        Settle(atLeast: ended.Outcome!.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
+    }
+
+    private void EndOverdue()
+    {
+        if (_puller is null || _endings.Overdue(Now) is not { Count: > 0 } overdue)
+            return;
+        foreach (var ended in overdue)
+            _window.End(ended, Now);
+        if (_state == ConnectionState.Established && _life.Resumed)
+            Settle();
+        else
+            Tell(Settlement.Nothing with { Ended = _window.TakeEnded() });
     }
 
     private void OnUptimeTold(TimeSpan? uptime)
@@ -795,10 +853,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
         _log.Debug("Stanza {Id} bounced: {Type} {Condition}", bounced.Id, bounced.Error.Type, bounced.Error.Condition);
         if (meaning.Ended is { } ended)
-        {
-            _window.End(ended, Now);
-            Settle(atLeast: ended.Outcome!.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
-        }
+            End(ended);
         else if (meaning.Told is { } told)
         {
             // Through the parent, who knows the publisher that lives now.
@@ -930,6 +985,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private void OnTick()
     {
+        EndOverdue();
         Settle();
         TellMark();
         TellWindow();
@@ -1203,7 +1259,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.HeldEntries,
             _control.Entries,
             _lastRoundTrip,
-            _lastProgressAt));
+            _lastProgressAt,
+            _endings.Awaiting));
     }
 
     private void CountBytes(StreamLife life)

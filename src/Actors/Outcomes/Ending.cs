@@ -11,6 +11,12 @@ public enum Ending
     /// <summary>And the stream lived on for the hold (grade held).</summary>
     Held,
 
+    /// <summary>The recipient's client answered it: a receipt (XEP-0184), or the result of a request.</summary>
+    Received,
+
+    /// <summary>It was confirmed, and an answer was asked for that did not come in time.</summary>
+    Unconfirmed,
+
     /// <summary>A stanza error answered it (RFC 6120 §8.3).</summary>
     Bounced,
 

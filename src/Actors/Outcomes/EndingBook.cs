@@ -50,9 +50,10 @@ internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Ou
 /// time of a monotonic clock.
 /// </summary>
 /// <param name="settings">What is told, and of how many at once.</param>
+/// <param name="answers">How many messages may wait for an answer at once.</param>
 /// <param name="grade">What a confirmed entry's ending is called.</param>
 /// <param name="origin">What the clock on the wall showed when the monotonic one stood at zero.</param>
-internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, DateTimeOffset origin)
+internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answers, ConfirmGrade grade, DateTimeOffset origin)
 {
     private const int BouncesRemembered = 10_000;
 
@@ -67,11 +68,19 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
     // What bounced last. A message that was sent twice may bounce twice, the second time when it has left the journal.
     private readonly Recent<ulong> _bounced = new(BouncesRemembered);
 
+    // Requests in the journal: their time may be over before they leave it.
+    private readonly LinkedList<OpenTicket> _requests = new();
+
+    private readonly AnswersAwaited _awaiting = new(answers.MaxAwaiting);
+
     /// <summary>The key of the generated ids; null until a session has begun.</summary>
     public IdSeal? Seal { get; set; }
 
     /// <summary>Whether so many endings are owed that no more entries may be asked for.</summary>
     public bool IsFull => _inOrder.Count >= settings.MaxPending || _ended.Count >= settings.MaxPending;
+
+    /// <summary>Messages that have left the journal and wait for an answer.</summary>
+    public int Awaiting => _awaiting.Count;
 
     /// <summary>Messages whose ending goes to a list that somebody may wait at.</summary>
     public int RepliesOwed { get; private set; }
@@ -104,6 +113,8 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
         _inOrder.Enqueue(open);
         _byPosition[entry.Position] = open;
         RepliesOwed += ticket.ReplyTo is null ? 0 : 1;
+        if (ticket.Answer == AnswerKind.Result)
+            _requests.AddLast(open);
         if (entry.OwnIdHash != 0 && !_byOwnId.TryAdd(entry.OwnIdHash, open))
         {
             var first = _byOwnId[entry.OwnIdHash];
@@ -157,10 +168,69 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
             if (open.HasEnded)
                 continue;
             End(open);
-            told.Add(EndedEntry.Told(open.Position, Of(open, grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held)));
+            told.Add(open.Ticket.Answer != AnswerKind.None ? Await(open)
+                : EndedEntry.Told(open.Position, Of(open, grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held)));
         }
 
         return told;
+    }
+
+    /// <summary>Takes over what a predecessor left waiting for an answer.</summary>
+    public void Restore(IReadOnlyList<AwaitedAnswer> awaiting)
+    {
+        ArgumentNullException.ThrowIfNull(awaiting);
+        foreach (var message in awaiting)
+            _awaiting.Add(message);
+    }
+
+    /// <summary>The messages whose answer did not come in time.</summary>
+    public IReadOnlyList<EndedEntry> Overdue(TimeSpan now)
+    {
+        List<EndedEntry> ended = [];
+        foreach (var waited in _awaiting.TakeDue(origin + now))
+            ended.Add(EndedEntry.OfAwaited(waited.Key, waited.Outcome));
+        for (var node = _requests.First; node is not null;)
+        {
+            var (open, next) = (node.Value, node.Next);
+            if (open.HasEnded)
+                _requests.Remove(node);
+            else if (open.WrittenAt is { } written && now - written >= open.Ticket.AnswerWithin)
+            {
+                // Not sent again either, should its server die: who asked was told that nothing came.
+                _requests.Remove(node);
+                ended.Add(EndEarly(open, Of(open, Ending.Unconfirmed)));
+            }
+
+            node = next;
+        }
+
+        return ended;
+    }
+
+    /// <summary>What an answer ends, a receipt or the result of a request.</summary>
+    /// <param name="id">The id that it answers.</param>
+    /// <param name="from">Who sent it.</param>
+    /// <param name="kind">What it is.</param>
+    /// <param name="answer">A result, as it came.</param>
+    /// <param name="isOurs">Whether it answers what we wrote, though perhaps nothing that still waits.</param>
+    public EndedEntry? Answered(string id, string from, AnswerKind kind, string? answer, out bool isOurs)
+    {
+        var (idBytes, fromBytes) = (Encoding.UTF8.GetBytes(id), Encoding.UTF8.GetBytes(from));
+        var hash = OwnIds.HashOf(idBytes, fromBytes);
+        var isSealed = IsSealed(idBytes, fromBytes, out var position);
+        isOurs = true;
+        if (Find(id, isSealed, position, hash) is { } open)
+        {
+            if (open.Ticket.Answer == kind)
+                return EndEarly(open, Of(open, Ending.Received) with { Answer = answer }, isSealed ? Unsealed(id) : null);
+            isOurs = false;
+            return null;
+        }
+
+        if (_awaiting.Take(hash, kind) is { } waited)
+            return EndedEntry.OfAwaited(waited.Key, waited.Outcome with { Ending = Ending.Received, Answer = answer });
+        isOurs = isSealed || _ownIds.Knows(hash);
+        return null;
     }
 
     /// <summary>What an error that came back means.</summary>
@@ -172,15 +242,23 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
         var id = Encoding.UTF8.GetBytes(bounced.Id!);
         var from = Encoding.UTF8.GetBytes(bounced.From!);
         var hash = OwnIds.HashOf(id, from);
-        if (Seal is { } seal && GeneratedIds.TryOpen(id, from, seal, out var position))
+        var isSealed = IsSealed(id, from, out var position);
+        if (Find(bounced.Id!, isSealed, position, hash) is { } open)
         {
-            // After a failover another entry may have its place, here as in Redis.
-            if (_byPosition.TryGetValue(position, out var byPosition) && byPosition.Ticket.Id == bounced.Id)
-            {
-                var unsealed = Encoding.UTF8.GetString(id.AsSpan(0, id.AsSpan().LastIndexOf((byte)'-')));
-                return new BounceMeaning(true, EndEarly(byPosition, bounced, hash) with { Expected = unsealed }, null);
-            }
+            _bounced.Add(hash);
+            return new BounceMeaning(
+                true, EndEarly(open, Of(open, Ending.Bounced) with { Kind = bounced.Kind, Error = bounced.Error }, isSealed ? Unsealed(bounced.Id!) : null), null);
+        }
 
+        if (_awaiting.Take(hash, AnswerKind.None) is { } waited)
+        {
+            _bounced.Add(hash);
+            return new BounceMeaning(
+                true, EndedEntry.OfAwaited(waited.Key, waited.Outcome with { Ending = Ending.Bounced, Kind = bounced.Kind, Error = bounced.Error }), null);
+        }
+
+        if (isSealed)
+        {
             if (!_bounced.Add(hash))
                 return BounceMeaning.Nothing;
             if (settings.Mode == OutcomeMode.None)
@@ -192,8 +270,6 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
             return new BounceMeaning(true, null, Of(bounced) with { Late = settings.Mode == OutcomeMode.All || position <= settledUpTo });
         }
 
-        if (_byOwnId.TryGetValue(hash, out var byId))
-            return new BounceMeaning(true, EndEarly(byId, bounced, hash), null);
         if (!_ownIds.Knows(hash))
             return BounceMeaning.Nothing;
         // Where every message has a ticket, one without has left the journal, and may have bounced before. Where only failures are
@@ -213,15 +289,39 @@ internal sealed class EndingBook(OutcomeSettings settings, ConfirmGrade grade, D
         _inOrder.Clear();
         _byPosition.Clear();
         _byOwnId.Clear();
+        _requests.Clear();
         RepliesOwed = 0;
     }
 
-    private EndedEntry EndEarly(OpenTicket open, StanzaBounced bounced, ulong hash)
+    private bool IsSealed(ReadOnlySpan<byte> id, ReadOnlySpan<byte> from, out EntryPosition position)
+    {
+        position = default;
+        return Seal is { } seal && GeneratedIds.TryOpen(id, from, seal, out position);
+    }
+
+    private OpenTicket? Find(string id, bool isSealed, EntryPosition position, ulong hash) =>
+        // After a failover another entry may have its place, here as in Redis.
+        isSealed ? _byPosition.TryGetValue(position, out var byPosition) && byPosition.Ticket.Id == id ? byPosition : null
+        : _byOwnId.GetValueOrDefault(hash);
+
+    private static string Unsealed(string id) => id[..id.LastIndexOf('-')];
+
+    private EndedEntry EndEarly(OpenTicket open, Outcome outcome, string? expected = null)
     {
         End(open);
         _ended.Add(open.Position);
-        _bounced.Add(hash);
-        return EndedEntry.Told(open.Position, Of(open, Ending.Bounced) with { Kind = bounced.Kind, Error = bounced.Error });
+        return EndedEntry.Told(open.Position, outcome) with { Expected = expected };
+    }
+
+    private EndedEntry Await(OpenTicket open)
+    {
+        var outcome = Of(open, Ending.Unconfirmed);
+        if (_awaiting.IsFull)
+            return EndedEntry.Told(open.Position, outcome with { Reason = "awaiting-full" });
+        var due = origin + (open.WrittenAt ?? open.ConfirmedAt ?? TimeSpan.Zero) + open.Ticket.AnswerWithin;
+        var waiting = new AwaitedAnswer($"{open.Position} {outcome.Id}", outcome, open.Ticket.Answer, due);
+        _awaiting.Add(waiting);
+        return new EndedEntry(open.Position, "", "", -1, 0) { Awaits = waiting };
     }
 
     private void End(OpenTicket open)

@@ -23,7 +23,10 @@ public sealed record Outcome(Ending Ending, string Id, string To)
     /// <summary>The error of a bounce.</summary>
     public StanzaError? Error { get; init; }
 
-    /// <summary>Why it is dead: the dead letter's reason.</summary>
+    /// <summary>The result that answered a request: the iq, as it came.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>Why it is dead: the dead letter's reason. Or why an answer was not waited for.</summary>
     public string? Reason { get; init; }
 
     /// <summary>When it was pushed, where that is known.</summary>
@@ -51,7 +54,7 @@ public sealed record Outcome(Ending Ending, string Id, string To)
     public bool IsWantedBy(OutcomeMode mode) => mode switch
     {
         OutcomeMode.All => true,
-        OutcomeMode.Failures => Ending is Ending.Bounced or Ending.Expired or Ending.Dead,
+        OutcomeMode.Failures => Ending is Ending.Unconfirmed or Ending.Bounced or Ending.Expired or Ending.Dead,
         _ => false,
     };
 
@@ -73,6 +76,7 @@ public sealed record Outcome(Ending Ending, string Id, string To)
         Add("written", Milliseconds(WrittenAt));
         Add("confirmed", Milliseconds(ConfirmedAt));
         Add("meta", Meta);
+        Add("answer", Answer);
         return fields;
 
         void Add(string name, string? value)
@@ -119,6 +123,9 @@ public sealed record Outcome(Ending Ending, string Id, string To)
                 // The envelope's reader has accepted it as an object.
                 writer.WriteRawValue(Meta, skipInputValidation: true);
             }
+
+            if (Answer is not null)
+                writer.WriteString("answer", Answer);
 
             writer.WriteEndObject();
 

@@ -10,4 +10,23 @@ public sealed record OutcomeTicket(string Id, string To, string? ReplyTo, string
 {
     /// <summary>How the key of every such list begins, so that no message can name a key of something else.</summary>
     public const string ReplyKeyPrefix = "bridge:reply:";
+
+    /// <summary>What it waits for before it ends.</summary>
+    public AnswerKind Answer { get; init; }
+
+    /// <summary>How long it waits, from when it was written.</summary>
+    public TimeSpan AnswerWithin { get; init; }
+}
+
+/// <summary>What a message may wait for, besides its confirmation.</summary>
+public enum AnswerKind
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>A receipt of the recipient's client (XEP-0184).</summary>
+    Receipt,
+
+    /// <summary>The result of a request (RFC 6120 §8.2.3), or its error.</summary>
+    Result,
 }

@@ -99,7 +99,11 @@ public sealed record Recovery(
     EntryPosition Last,
     ConfirmedMark? Mark,
     bool ContinuesHistory,
-    IdSeal? Seal = null);
+    IdSeal? Seal = null)
+{
+    /// <summary>Messages that a predecessor left waiting for an answer; told with the first session only.</summary>
+    public IReadOnlyList<AwaitedAnswer> Awaiting { get; init; } = [];
+}
 
 /// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
 /// <param name="Entries">The entries; empty when there was nothing. Whoever gets them owns them.</param>
@@ -155,6 +159,17 @@ public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<EndedEntry> En
 /// <param name="Outcome">What is told, where somebody wants to know.</param>
 public sealed record EndedEntry(EntryPosition Position, string Reason, string Detail, int Offset, int Attempts, Outcome? Outcome = null)
 {
+    /// <summary>One that has left the journal before, and whose waiting for an answer ends.</summary>
+    /// <param name="key"><see cref="AwaitedAnswer.Key" />.</param>
+    /// <param name="outcome">What is told; nothing where it waits no more.</param>
+    public static EndedEntry OfAwaited(string key, Outcome outcome) => new(EntryPosition.Zero, "", "", -1, 0, outcome) { AwaitedKey = key };
+
+    /// <summary>One that has left the journal before, see <see cref="AwaitedAnswer.Key" />; null: it stands in the journal.</summary>
+    public string? AwaitedKey { get; init; }
+
+    /// <summary>One that does not end yet: it leaves the journal, and waits for an answer.</summary>
+    public AwaitedAnswer? Awaits { get; init; }
+
     /// <summary>One that is not dead-lettered.</summary>
     public static EndedEntry Told(EntryPosition position, Outcome outcome) => new(position, "", "", -1, 0, outcome);
 

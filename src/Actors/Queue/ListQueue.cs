@@ -36,6 +36,7 @@ public sealed class ListQueue(
         (settings.Keys.Dead, "stream"),
         (settings.Keys.Outcomes, "stream"),
         (settings.Keys.Replies, "stream"),
+        (settings.Keys.Awaiting, "hash"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;

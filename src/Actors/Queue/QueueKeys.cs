@@ -18,6 +18,7 @@ public sealed record QueueKeys
         Dead = tagged + ":dead";
         Outcomes = tagged + ":outcomes";
         Replies = tagged + ":replies";
+        Awaiting = tagged + ":awaiting";
         None = tagged + ":none";
     }
 
@@ -44,6 +45,9 @@ public sealed record QueueKeys
 
     /// <summary>Replies on their way to lists, which may lie in other slots.</summary>
     public string Replies { get; }
+
+    /// <summary>Messages that have left the journal and wait for an answer.</summary>
+    public string Awaiting { get; }
 
     /// <summary>
     /// A key in the queue's slot that never exists: deleting it is the first write of every script,

@@ -101,7 +101,7 @@ internal sealed class QueueMemory
         if (settlement.UpTo > after)
             _open.SettleAsked = settlement.UpTo;
         // One that must have a certain id may be passed over, and stay.
-        if (settlement.Ended.LastOrDefault(entry => entry.Expected is null) is { } last)
+        if (settlement.Ended.LastOrDefault(entry => entry is { Expected: null, AwaitedKey: null }) is { } last)
             _open.LastEnded = last.Position;
         // Asking twice for the same is no gap.
         return new SettlementPart(settlement, after < settlement.UpTo ? after : EntryPosition.Zero, endedBefore);

@@ -18,6 +18,8 @@ public abstract class RedisQueue : IOutboundQueue
     /// <summary>Endings that one call may tell: each is some ten arguments and two commands.</summary>
     private const int EndingsPerCall = 1_000;
 
+    private const int AwaitingPerPage = 1_000;
+
     // Above what the client asks about the server while it connects.
     private const int ShortestLimitOfReplies = 64 * 1024;
 
@@ -37,6 +39,9 @@ public abstract class RedisQueue : IOutboundQueue
     // The waiting connection over which Redis was told the take script.
     private long _scriptKnownOn;
     private int _readSlice = 1;
+
+    // From the first session on they are the caller's own.
+    private volatile bool _knowsAwaiting;
 
     /// <summary>Prepares a queue; connects to nothing yet.</summary>
     /// <param name="link">For every call that does not block; its owner is the caller.</param>
@@ -59,7 +64,7 @@ public abstract class RedisQueue : IOutboundQueue
             Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies));
         _deadPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
-        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies];
+        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies, keys.Awaiting];
     }
 
     /// <summary>The queue's settings.</summary>
@@ -109,8 +114,15 @@ public abstract class RedisQueue : IOutboundQueue
             Settings.CallTimeout).ConfigureAwait(false);
         var facts = RecoverReply.Read(reply.Read());
         Seal = facts.Seal;
+        Recovery recovery;
         lock (_gate)
-            return _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
+            recovery = _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
+        if (_knowsAwaiting)
+            return recovery;
+        // Behind the fence: nobody else adds to them any more.
+        recovery = recovery with { Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false) };
+        _knowsAwaiting = true;
+        return recovery;
     }
 
     /// <inheritdoc />
@@ -249,6 +261,31 @@ public abstract class RedisQueue : IOutboundQueue
     {
         var connection = await _link.ConnectAsync().ConfigureAwait(false);
         return await SendAsync(_link, connection, script.Arguments(_keys, values), Settings.CallTimeout).ConfigureAwait(false);
+    }
+
+    private async Task<IReadOnlyList<AwaitedAnswer>> ReadAwaitingAsync(RedisConnection connection)
+    {
+        List<AwaitedAnswer> awaiting = [];
+        RedisValue cursor = 0;
+        do
+        {
+            var at = cursor;
+            var page = (RedisResult[])(await _link.SendAsync(
+                connection,
+                database => database.ExecuteAsync("HSCAN", [(RedisKey)Settings.Keys.Awaiting, at, "COUNT", AwaitingPerPage]),
+                Settings.CallTimeout).ConfigureAwait(false))!;
+            cursor = (RedisValue)page[0];
+            var fields = (RedisValue[])page[1]!;
+            for (var i = 0; i + 1 < fields.Length; i += 2)
+            {
+                if (AwaitedAnswer.TryRead(fields[i]!, fields[i + 1]!, out var awaited))
+                    awaiting.Add(awaited!);
+            }
+        }
+        while (cursor != 0);
+
+        // HSCAN may bring a field twice.
+        return [.. awaiting.DistinctBy(awaited => awaited.Key)];
     }
 
     private static SettleResult Sum(SettleResult left, SettleResult right) => new(
@@ -408,8 +445,12 @@ public abstract class RedisQueue : IOutboundQueue
         ];
         foreach (var ended in settlement.Ended)
         {
-            values.AddRange([PositionArgument(ended.Position), ended.Reason, ended.Detail, ended.Offset, ended.Attempts, ended.Expected ?? ""]);
-            AddOutcome(values, ended.Outcome);
+            values.AddRange(
+                [PositionArgument(ended.Position), ended.Reason, ended.Detail, ended.Offset, ended.Attempts, ended.AwaitedKey ?? ended.Expected ?? ""]);
+            if (ended.Awaits is { } awaited)
+                values.AddRange([awaited.Key, awaited.Json(), -1]);
+            else
+                AddOutcome(values, ended.Outcome);
         }
 
         return [.. values];
@@ -445,7 +486,8 @@ public abstract class RedisQueue : IOutboundQueue
             return (PartOf(session, settlement), before);
 
         // A part removes what lies before its last entry that ends: none of a later part may be there.
-        EndedEntry[] ended = [.. settlement.Ended.OrderBy(entry => entry.Position)];
+        // Behind them those that had left the journal: one may have done so in this very settlement.
+        EndedEntry[] ended = [.. settlement.Ended.OrderBy(entry => entry.AwaitedKey is not null).ThenBy(entry => entry.Position)];
         var start = 0;
         while (EndOfPart(ended, start) is var end && end < ended.Length)
         {

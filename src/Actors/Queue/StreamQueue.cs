@@ -43,6 +43,7 @@ public sealed class StreamQueue(
         (settings.Keys.Dead, "stream"),
         (settings.Keys.Outcomes, "stream"),
         (settings.Keys.Replies, "stream"),
+        (settings.Keys.Awaiting, "hash"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;

@@ -33,6 +33,9 @@ public sealed record BridgeSettings
     /// <summary>The outcome stream's bounds.</summary>
     public required OutcomeSettings Outcomes { get; init; }
 
+    /// <summary>How long answers are waited for, and by how many messages.</summary>
+    public AnswerSettings Answers { get; init; } = new();
+
     /// <summary>Ownership of queue and domain.</summary>
     public required LeaseSettings Lease { get; init; }
 
@@ -196,6 +199,9 @@ public enum ConfirmGrade
 
     /// <summary>Its barrier returned and the stream then lived on for the hold.</summary>
     Held,
+
+    /// <summary>As <see cref="Held" />; and a receipt is asked for (XEP-0184), which the message waits for outside the journal.</summary>
+    Received,
 }
 
 /// <summary>Whether held entries are re-sent when the server is known to have lived on.</summary>
@@ -284,7 +290,7 @@ public enum OutcomeMode
     /// <summary>None.</summary>
     None,
 
-    /// <summary>Bounced, expired and dead.</summary>
+    /// <summary>Unconfirmed, bounced, expired and dead.</summary>
     Failures,
 
     /// <summary>Every one.</summary>
@@ -313,6 +319,19 @@ public sealed record OutcomeSettings
 
     /// <summary>Outcomes kept in memory while Redis is away; more are dropped and counted.</summary>
     public required int Buffer { get; init; }
+}
+
+/// <summary>What messages that wait for an answer are given.</summary>
+public sealed record AnswerSettings
+{
+    /// <summary>How long a receipt is waited for, where the message does not say.</summary>
+    public TimeSpan ReceiptTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long the result of a request is waited for, where the message does not say.</summary>
+    public TimeSpan ResultTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Messages that may wait outside the journal; one more ends at once, as unconfirmed.</summary>
+    public int MaxAwaiting { get; init; } = 100_000;
 }
 
 /// <summary>Ownership of queue and domain.</summary>

@@ -3,6 +3,22 @@ using System.Text;
 
 namespace Bridge.Stanzas;
 
+/// <summary>What Bridge adds to a message that has none of it.</summary>
+internal enum AddedElement : byte
+{
+    /// <summary>Anything else.</summary>
+    None,
+
+    /// <summary>A delay stamp (XEP-0203).</summary>
+    Delay,
+
+    /// <summary>An origin-id (XEP-0359).</summary>
+    OriginId,
+
+    /// <summary>A request for a receipt (XEP-0184).</summary>
+    ReceiptRequest,
+}
+
 /// <summary>One attribute of a start tag, as ranges of the scanned bytes.</summary>
 internal struct ScannedAttribute
 {
@@ -152,14 +168,17 @@ internal ref struct ElementScanner
     /// <summary>Whether one of them is <c>{urn:xmpp:sid:0}origin-id</c> (XEP-0359).</summary>
     public bool HasOriginId { get; private set; }
 
+    /// <summary>Whether one of them is <c>{urn:xmpp:receipts}request</c> (XEP-0184).</summary>
+    public bool HasReceiptRequest { get; private set; }
+
+    /// <summary>Whether one of them is a <c>body</c> of the stanza's own namespace.</summary>
+    public bool HasBody { get; private set; }
+
     /// <summary>Whether the root's own name is in a namespace that it or its prefix declares; only then is it not empty.</summary>
     public bool RootHasNamespace { get; private set; }
 
-    /// <summary>Whether the root itself is <c>{urn:xmpp:delay}delay</c>.</summary>
-    public bool RootIsDelay { get; private set; }
-
-    /// <summary>Whether the root itself is <c>{urn:xmpp:sid:0}origin-id</c>.</summary>
-    public bool RootIsOriginId { get; private set; }
+    /// <summary>What the root itself is, among the elements that Bridge adds where they are missing.</summary>
+    public AddedElement RootIs { get; private set; }
 
     /// <summary>Scans. False: the bytes are not exactly one acceptable element, and <see cref="Fault" /> says why.</summary>
     public bool Scan()
@@ -304,8 +323,11 @@ internal ref struct ElementScanner
             return false;
 
         var local = _xml[(colon < 0 ? nameStart : colon + 1)..nameEnd];
-        var isDelay = local.SequenceEqual("delay"u8) && own.SequenceEqual("urn:xmpp:delay"u8);
-        var isOriginId = local.SequenceEqual("origin-id"u8) && own.SequenceEqual("urn:xmpp:sid:0"u8);
+        var added = own.IsEmpty ? AddedElement.None
+            : local.SequenceEqual("delay"u8) && own.SequenceEqual("urn:xmpp:delay"u8) ? AddedElement.Delay
+            : local.SequenceEqual("origin-id"u8) && own.SequenceEqual("urn:xmpp:sid:0"u8) ? AddedElement.OriginId
+            : local.SequenceEqual("request"u8) && own.SequenceEqual("urn:xmpp:receipts"u8) ? AddedElement.ReceiptRequest
+            : AddedElement.None;
         if (_depth == 0)
         {
             RootNameEnd = nameEnd;
@@ -313,14 +335,15 @@ internal ref struct ElementScanner
             RootAttributeCount = count;
             StartTagEnd = tagEnd;
             RootHasNamespace = !own.IsEmpty;
-            RootIsDelay = isDelay;
-            RootIsOriginId = isOriginId;
+            RootIs = added;
         }
         else if (_depth == 1)
         {
             ChildElements++;
-            HasDelay |= isDelay;
-            HasOriginId |= isOriginId;
+            HasDelay |= added == AddedElement.Delay;
+            HasOriginId |= added == AddedElement.OriginId;
+            HasReceiptRequest |= added == AddedElement.ReceiptRequest;
+            HasBody |= colon < 0 && own.IsEmpty && local.SequenceEqual("body"u8);
         }
 
         if (empty)

@@ -58,6 +58,12 @@ internal enum EnvelopeField
 
     /// <summary>Where the outcome goes.</summary>
     ReplyTo,
+
+    /// <summary>Whether a receipt is asked for.</summary>
+    Receipt,
+
+    /// <summary>How long an answer is waited for.</summary>
+    Timeout,
 }
 
 /// <summary>Processing hints of XEP-0334.</summary>
@@ -124,14 +130,14 @@ internal ref struct Envelope
     /// <summary>Elements of <c>xml</c>.</summary>
     public const int MaxXmlElements = 32;
 
-    /// <summary>Seconds of <c>ttl</c>: 31 years.</summary>
-    public const double MaxTtlSeconds = 1e9;
+    /// <summary>Seconds of <c>ttl</c> and <c>timeout</c>: 31 years.</summary>
+    public const double MaxSeconds = 1e9;
 
     /// <summary>Names of the fields, by <see cref="EnvelopeField" />.</summary>
     public static readonly ImmutableArray<string> FieldNames =
     [
         "to", "from", "id", "type", "body", "subject", "thread", "lang", "xml", "stanza",
-        "ttl", "expires", "store", "meta", "at", "replyTo",
+        "ttl", "expires", "store", "meta", "at", "replyTo", "receipt", "timeout",
     ];
 
     /// <summary>Message types (RFC 6121 §5.2.2); errors are answers, which no app originates.</summary>
@@ -156,6 +162,8 @@ internal ref struct Envelope
     private int _messageFieldOffset;
     private int _ttlOffset;
     private int _expiresOffset;
+    private int _receiptOffset;
+    private int _timeoutOffset;
 
     private Envelope(ReadOnlySpan<byte> json)
     {
@@ -163,6 +171,8 @@ internal ref struct Envelope
         _messageFieldOffset = -1;
         _ttlOffset = -1;
         _expiresOffset = -1;
+        _receiptOffset = -1;
+        _timeoutOffset = -1;
     }
 
     /// <summary>Recipient.</summary>
@@ -209,6 +219,18 @@ internal ref struct Envelope
 
     /// <summary>Time of the push, as the app says.</summary>
     public DateTimeOffset? At;
+
+    /// <summary>Whether a receipt is asked for (XEP-0184), where the app says.</summary>
+    public bool? Receipt;
+
+    /// <summary>How long an answer is waited for, where the app says.</summary>
+    public TimeSpan? Timeout;
+
+    /// <summary>Where <c>receipt</c> stands; -1 where it does not.</summary>
+    public readonly int ReceiptOffset => _receiptOffset;
+
+    /// <summary>Where <c>timeout</c> stands; -1 where it does not.</summary>
+    public readonly int TimeoutOffset => _timeoutOffset;
 
     /// <summary>Elements of <c>xml</c>.</summary>
     public int XmlCount { get; private set; }
@@ -304,6 +326,12 @@ internal ref struct Envelope
             case EnvelopeField.Expires:
                 _expiresOffset = offset;
                 break;
+            case EnvelopeField.Receipt:
+                _receiptOffset = offset;
+                break;
+            case EnvelopeField.Timeout:
+                _timeoutOffset = offset;
+                break;
             case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo:
                 break;
             default:
@@ -326,7 +354,9 @@ internal ref struct Envelope
         EnvelopeField.Lang => ReadLang(ref reader, out fault),
         EnvelopeField.Xml => ReadXml(ref reader, out fault),
         EnvelopeField.Stanza => ReadText(ref reader, field, int.MaxValue, out Stanza, out fault),
-        EnvelopeField.Ttl => ReadTtl(ref reader, out fault),
+        EnvelopeField.Ttl => ReadSeconds(ref reader, field, out Ttl, out fault),
+        EnvelopeField.Timeout => ReadSeconds(ref reader, field, out Timeout, out fault),
+        EnvelopeField.Receipt => ReadReceipt(ref reader, out fault),
         EnvelopeField.Expires => ReadTime(ref reader, field, out Expires, out fault),
         EnvelopeField.At => ReadTime(ref reader, field, out At, out fault),
         EnvelopeField.Store => ReadStore(ref reader, out fault),
@@ -453,15 +483,31 @@ internal ref struct Envelope
         return true;
     }
 
-    private bool ReadTtl(ref Utf8JsonReader reader, out Rejection fault)
+    private static bool ReadSeconds(ref Utf8JsonReader reader, EnvelopeField field, out TimeSpan? span, out Rejection fault)
     {
+        span = null;
         fault = default;
         var offset = (int)reader.TokenStartIndex;
         if (reader.TokenType is not (JsonTokenType.Number or JsonTokenType.String))
-            return WrongType(reader, EnvelopeField.Ttl, "a number of seconds", out fault);
-        if (!XmppTime.TryReadNumber(reader.ValueSpan, out var seconds) || seconds is <= 0 or > MaxTtlSeconds)
-            return Refuse(RejectionReason.JsonInvalidValue, offset, "'ttl' is a number of seconds above 0, 1,000,000,000 at most", out fault);
-        Ttl = TimeSpan.FromSeconds(seconds);
+            return WrongType(reader, field, "a number of seconds", out fault);
+        if (!XmppTime.TryReadNumber(reader.ValueSpan, out var seconds) || seconds is <= 0 or > MaxSeconds)
+            return Refuse(RejectionReason.JsonInvalidValue, offset, $"'{FieldNames[(int)field]}' is a number of seconds above 0, 1,000,000,000 at most", out fault);
+        span = TimeSpan.FromSeconds(seconds);
+        return true;
+    }
+
+    private bool ReadReceipt(ref Utf8JsonReader reader, out Rejection fault)
+    {
+        fault = default;
+        // A field of a stream entry has no other form than text.
+        if (reader.TokenType is JsonTokenType.True or JsonTokenType.False)
+            Receipt = reader.TokenType == JsonTokenType.True;
+        else if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.SequenceEqual("true"u8))
+            Receipt = true;
+        else if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.SequenceEqual("false"u8))
+            Receipt = false;
+        else
+            return WrongType(reader, EnvelopeField.Receipt, "true or false", out fault);
         return true;
     }
 

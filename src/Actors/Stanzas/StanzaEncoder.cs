@@ -28,18 +28,25 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private readonly byte[] _defaultFrom;
     private readonly byte[] _delayBeforeStamp;
     private readonly OutcomeMode _outcomes;
+    private readonly bool _askReceipts;
+    private readonly AnswerSettings _answers;
 
     /// <summary>Prepares an encoder.</summary>
     /// <param name="settings">What may pass.</param>
     /// <param name="componentDomain">The component's domain, canonical lower case.</param>
     /// <param name="outcomes">Of which entries the ending is told though they name no list for it: those get a ticket.</param>
+    /// <param name="askReceipts">Whether receipts are asked for where the message does not say.</param>
+    /// <param name="answers">How long answers are waited for where the message does not say.</param>
     /// <exception cref="ArgumentException">The settings contradict themselves: a domain is not canonical, or the default <c>from</c> is not a JID of an allowed one.</exception>
-    public StanzaEncoder(StanzaSettings settings, string componentDomain, OutcomeMode outcomes = OutcomeMode.None)
+    public StanzaEncoder(
+        StanzaSettings settings, string componentDomain, OutcomeMode outcomes = OutcomeMode.None, bool askReceipts = false, AnswerSettings? answers = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         _firewall = new StanzaFirewall(settings, componentDomain);
         _maxBytes = settings.MaxBytes;
         _outcomes = outcomes;
+        _askReceipts = askReceipts;
+        _answers = answers ?? new AnswerSettings();
         _delayStampAfter = settings.DelayStampAfter;
         _defaultFrom = Encoding.UTF8.GetBytes(settings.DefaultFrom);
         if (!_firewall.CheckFrom(_defaultFrom, 0, out var fault))
@@ -58,7 +65,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         switch (payload[0])
         {
             case (byte)'<':
-                result = EncodeRaw(payload, entry, entry.PushedAt, new OutcomeWish(_outcomes == OutcomeMode.All, null, null), output, now);
+                result = EncodeRaw(payload, entry, entry.PushedAt, new OutcomeWish(_outcomes, null, null, null, null), output, now);
                 break;
             case (byte)'{':
                 result = EncodeEnvelope(payload, entry, output, now);
@@ -93,7 +100,11 @@ public sealed class StanzaEncoder : IStanzaEncoder
         var to = Plain(stanza[shape.To.Start..shape.To.End], shape.ToEscaped);
         Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
         generatedId = shape.Id.Exists ? [] : generatedId[..entry.Ids.Write(entry.Position, to, generatedId)];
-        scoped var raw = new RawStanza(stanza, shape, generatedId, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
+        var answer = AnswerTo(stanza, shape, wish);
+        if (wish.IsPointless(answer, out fault))
+            return new EncodeResult(fault, 0);
+        scoped var raw = new RawStanza(
+            stanza, shape, generatedId, answer == AnswerKind.Receipt && !shape.HasReceiptRequest, shape.Kind == StanzaKind.Message && !shape.HasDelay && IsLate(pushedAt, now) ? pushedAt : null);
         scoped var writer = new StanzaWriter(output.GetSpan(stanza.Length + ExpectedGrowth));
         WriteRaw(ref writer, raw);
         if (writer.Written > _maxBytes)
@@ -106,8 +117,25 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var id = raw.AddId ? generatedId : Plain(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped);
-        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), wish.TicketOf(id, to, pushedAt));
+        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer));
     }
+
+    // A receipt is for what a person reads (XEP-0184 §5.1), and not for many at once (§5.3). A request is answered in any case
+    // (RFC 6120 §8.2.3); who does not say that it waits for that has its ending with the confirmation.
+    private AnswerKind AnswerTo(ReadOnlySpan<byte> stanza, in StanzaShape shape, in OutcomeWish wish)
+    {
+        var type = shape.Type.Exists ? stanza[shape.Type.Start..shape.Type.End] : default;
+        return shape.Kind switch
+        {
+            StanzaKind.Message when (wish.Receipt ?? (_askReceipts && shape.HasBody)) && MayAskReceipt(type) => AnswerKind.Receipt,
+            StanzaKind.Iq when (wish.ReplyTo is not null || wish.Timeout is not null) && IsRequest(type) => AnswerKind.Result,
+            _ => AnswerKind.None,
+        };
+    }
+
+    private static bool MayAskReceipt(ReadOnlySpan<byte> type) => type.IsEmpty || type.SequenceEqual("chat"u8) || type.SequenceEqual("normal"u8);
+
+    private static bool IsRequest(ReadOnlySpan<byte> type) => type.SequenceEqual("get"u8) || type.SequenceEqual("set"u8);
 
     // References in an id or an address are rare, and worth an allocation.
     private static ReadOnlySpan<byte> Plain(ReadOnlySpan<byte> value, bool escaped)
@@ -128,7 +156,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         if (raw.AddId)
             writer.WriteAttribute(" id='"u8, raw.GeneratedId);
         WriteAttributes(ref writer, stanza, shape);
-        if (!raw.AddOriginId && raw.Stamp is null)
+        if (!raw.AddOriginId && !raw.AskReceipt && raw.Stamp is null)
         {
             writer.Write(stanza[shape.StartTagEnd..]);
             return;
@@ -141,6 +169,8 @@ public sealed class StanzaEncoder : IStanzaEncoder
             writer.Write(stanza[shape.StartTagEnd..shape.EndTagStart]);
         if (raw.AddOriginId)
             WriteOriginId(ref writer, raw.GeneratedId);
+        if (raw.AskReceipt)
+            writer.Write(ReceiptRequest);
         if (raw.Stamp is { } pushed)
             WriteDelay(ref writer, pushed);
         if (isEmptyTag)
@@ -185,9 +215,15 @@ public sealed class StanzaEncoder : IStanzaEncoder
         {
             // What was read before a fault names the list that is told of it.
             var wish = new OutcomeWish(
-                _outcomes == OutcomeMode.All,
+                _outcomes,
                 envelope.ReplyTo.Exists ? Encoding.UTF8.GetString(envelope.Bytes(envelope.ReplyTo)) : null,
-                envelope.Meta.Exists && (_outcomes != OutcomeMode.None || envelope.ReplyTo.Exists) ? Encoding.UTF8.GetString(envelope.Bytes(envelope.Meta)) : null);
+                envelope.Meta.Exists && (_outcomes != OutcomeMode.None || envelope.ReplyTo.Exists) ? Encoding.UTF8.GetString(envelope.Bytes(envelope.Meta)) : null,
+                envelope.Receipt,
+                envelope.Timeout)
+            {
+                ReceiptOffset = envelope.ReceiptOffset,
+                TimeoutOffset = envelope.TimeoutOffset,
+            };
             var result = !accepted ? new EncodeResult(fault, 0)
                 : envelope.Stanza.Exists ? EncodeInnerStanza(envelope, entry, wish, output, now)
                 : EncodeFields(envelope, entry, wish, output, now);
@@ -217,7 +253,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         if (IsExpired(envelope, entry, now, out var expired))
             return new EncodeResult(expired, 0);
         var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, wish, output, now);
-        return result.Accepted || result.Rejection.Reason == RejectionReason.Oversize
+        return result.Accepted || result.Rejection.Reason is RejectionReason.Oversize or RejectionReason.JsonConflictingFields
             ? result
             : Inner(RejectionReason.JsonStanzaInvalid, result.Rejection, envelope, envelope.Stanza, start);
     }
@@ -229,14 +265,16 @@ public sealed class StanzaEncoder : IStanzaEncoder
             return new EncodeResult(fault, 0);
         var hasDelay = false;
         var hasOriginId = false;
+        var hasRequest = false;
         for (var i = 0; i < envelope.XmlCount; i++)
         {
             ref readonly var text = ref envelope.Xml(i);
             var element = StanzaFirewall.Trim(envelope.Bytes(text), out var start);
-            if (!_firewall.TryInspectPayload(element, out var isDelay, out var isOriginId, out fault))
+            if (!_firewall.TryInspectPayload(element, out var what, out fault))
                 return Inner(RejectionReason.JsonXmlInvalid, fault, envelope, text, start);
-            hasDelay |= isDelay;
-            hasOriginId |= isOriginId;
+            hasDelay |= what == AddedElement.Delay;
+            hasOriginId |= what == AddedElement.OriginId;
+            hasRequest |= what == AddedElement.ReceiptRequest;
         }
 
         if (IsExpired(envelope, entry, now, out var expired))
@@ -247,9 +285,15 @@ public sealed class StanzaEncoder : IStanzaEncoder
         if (!ownId)
             generatedId = generatedId[..entry.Ids.Write(entry.Position, envelope.Bytes(envelope.To), generatedId)];
         var pushedAt = envelope.At ?? entry.PushedAt;
+        var answer = (envelope.Receipt ?? (_askReceipts && envelope.Body.Exists)) && MayAskReceipt(MessageTypeBytes[envelope.Type])
+            ? AnswerKind.Receipt
+            : AnswerKind.None;
+        if (wish.IsPointless(answer, out fault))
+            return new EncodeResult(fault, 0);
         scoped var message = new EnvelopeMessage(
             ownId ? envelope.Bytes(envelope.Id) : generatedId,
             hasOriginId,
+            answer == AnswerKind.Receipt && !hasRequest,
             !hasDelay && IsLate(pushedAt, now) ? pushedAt : null);
         scoped var writer = new StanzaWriter(output.GetSpan(entry.Payload.Length + ExpectedGrowth));
         WriteMessage(ref writer, envelope, message);
@@ -263,7 +307,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var to = envelope.Bytes(envelope.To);
-        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, wish.TicketOf(message.Id, to, pushedAt));
+        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, pushedAt, answer));
     }
 
     private void WriteMessage(ref StanzaWriter writer, scoped in Envelope envelope, scoped in EnvelopeMessage message)
@@ -292,10 +336,16 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         if (!message.HasOriginId)
             WriteOriginId(ref writer, message.Id);
+        if (message.AskReceipt)
+            writer.Write(ReceiptRequest);
         if (message.Stamp is { } pushed)
             WriteDelay(ref writer, pushed);
         writer.Write("</message>"u8);
     }
+
+    private static ReadOnlySpan<byte> ReceiptRequest => "<request xmlns='urn:xmpp:receipts'/>"u8;
+
+    private static readonly byte[][] MessageTypeBytes = [.. Envelope.MessageTypes.Select(Encoding.ASCII.GetBytes)];
 
     private static readonly byte[][] TypeAttributes =
         [.. Envelope.MessageTypes.Select(type => Encoding.ASCII.GetBytes($" type='{type}'"))];
@@ -346,21 +396,49 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private static EncodeResult Reject(RejectionReason reason, int offset, string detail) =>
         new(new Rejection(reason, offset, detail), 0);
 
-    /// <summary>What is to be told of an entry that is accepted.</summary>
-    private readonly record struct OutcomeWish(bool Always, string? ReplyTo, string? Meta)
+    private OutcomeTicket? TicketOf(in OutcomeWish wish, ReadOnlySpan<byte> id, ReadOnlySpan<byte> to, DateTimeOffset? pushedAt, AnswerKind answer)
     {
-        public OutcomeTicket? TicketOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> to, DateTimeOffset? pushedAt) =>
-            Always || ReplyTo is not null
-                ? new OutcomeTicket(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(to), ReplyTo, Meta, pushedAt)
-                : null;
+        // Who waits for an answer wants to hear that none came.
+        var wanted = wish.ReplyTo is not null || wish.Mode == OutcomeMode.All || (answer != AnswerKind.None && wish.Mode == OutcomeMode.Failures);
+        return wanted
+            ? new OutcomeTicket(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(to), wish.ReplyTo, wish.Meta, pushedAt)
+            {
+                Answer = answer,
+                AnswerWithin = wish.Timeout ?? (answer == AnswerKind.Receipt ? _answers.ReceiptTimeout : _answers.ResultTimeout),
+            }
+            : null;
+    }
+
+    /// <summary>What the app, or the bridge's settings, want of an entry besides its delivery.</summary>
+    private readonly record struct OutcomeWish(OutcomeMode Mode, string? ReplyTo, string? Meta, bool? Receipt, TimeSpan? Timeout)
+    {
+        /// <summary>Where the app says <c>receipt</c>.</summary>
+        public int ReceiptOffset { get; init; }
+
+        /// <summary>Where the app says <c>timeout</c>.</summary>
+        public int TimeoutOffset { get; init; }
+
+        /// <summary>Whether it wants an answer where none can be waited for.</summary>
+        public bool IsPointless(AnswerKind waitsFor, out Rejection rejection)
+        {
+            rejection = Receipt == true && waitsFor != AnswerKind.Receipt
+                ? new Rejection(RejectionReason.JsonConflictingFields, ReceiptOffset, "'receipt' is for messages of type chat and normal")
+                : Timeout is not null && waitsFor == AnswerKind.None
+                    ? new Rejection(RejectionReason.JsonConflictingFields, TimeoutOffset, "'timeout' needs 'receipt', or an iq of type get or set")
+                    : default;
+            return rejection.Reason != RejectionReason.None;
+        }
     }
 
     /// <summary>A raw stanza and what is to be added to it.</summary>
-    private readonly ref struct RawStanza(ReadOnlySpan<byte> stanza, scoped in StanzaShape shape, ReadOnlySpan<byte> generatedId, DateTimeOffset? stamp)
+    private readonly ref struct RawStanza(ReadOnlySpan<byte> stanza, scoped in StanzaShape shape, ReadOnlySpan<byte> generatedId, bool askReceipt, DateTimeOffset? stamp)
     {
         public readonly ReadOnlySpan<byte> Stanza = stanza;
         public readonly StanzaShape Shape = shape;
         public readonly ReadOnlySpan<byte> GeneratedId = generatedId;
+
+        /// <summary>Whether a request for a receipt is to be added.</summary>
+        public readonly bool AskReceipt = askReceipt;
 
         /// <summary>The delay stamp to add, if any.</summary>
         public readonly DateTimeOffset? Stamp = stamp;
@@ -371,13 +449,16 @@ public sealed class StanzaEncoder : IStanzaEncoder
     }
 
     /// <summary>What an envelope's message carries besides the envelope's fields.</summary>
-    private readonly ref struct EnvelopeMessage(ReadOnlySpan<byte> id, bool hasOriginId, DateTimeOffset? stamp)
+    private readonly ref struct EnvelopeMessage(ReadOnlySpan<byte> id, bool hasOriginId, bool askReceipt, DateTimeOffset? stamp)
     {
         /// <summary>The app's id or the generated one, not escaped.</summary>
         public readonly ReadOnlySpan<byte> Id = id;
 
         /// <summary>Whether the app's own elements bring an origin-id.</summary>
         public readonly bool HasOriginId = hasOriginId;
+
+        /// <summary>Whether a request for a receipt is to be added.</summary>
+        public readonly bool AskReceipt = askReceipt;
 
         /// <summary>The delay stamp to add, if any.</summary>
         public readonly DateTimeOffset? Stamp = stamp;

@@ -60,6 +60,15 @@ internal struct StanzaShape
 
     /// <summary>Whether an origin-id is there already.</summary>
     public bool HasOriginId;
+
+    /// <summary>Whether a receipt is asked for already.</summary>
+    public bool HasReceiptRequest;
+
+    /// <summary>Whether a message has a body.</summary>
+    public bool HasBody;
+
+    /// <summary>The value of the <c>type</c>; none when absent.</summary>
+    public ByteRange Type;
 }
 
 /// <summary>
@@ -160,10 +169,9 @@ public sealed class StanzaFirewall
     /// white space, in a namespace of its own.
     /// </summary>
     [SkipLocalsInit]
-    internal bool TryInspectPayload(ReadOnlySpan<byte> element, out bool isDelay, out bool isOriginId, out Rejection rejection)
+    internal bool TryInspectPayload(ReadOnlySpan<byte> element, out AddedElement what, out Rejection rejection)
     {
-        isDelay = false;
-        isOriginId = false;
+        what = AddedElement.None;
         if (!CheckEncoding(element, out rejection))
             return false;
 
@@ -187,8 +195,7 @@ public sealed class StanzaFirewall
             return false;
         }
 
-        isDelay = scanner.RootIsDelay;
-        isOriginId = scanner.RootIsOriginId;
+        what = scanner.RootIs;
         return !scanner.Uncommon || Confirm(element, out rejection);
     }
 
@@ -249,11 +256,13 @@ public sealed class StanzaFirewall
         shape.EndTagStart = scanner.EndTagStart;
         shape.HasDelay = scanner.HasDelay;
         shape.HasOriginId = scanner.HasOriginId;
+        shape.HasReceiptRequest = scanner.HasReceiptRequest;
+        shape.HasBody = scanner.HasBody;
         shape.DefaultNamespace = ByteRange.None;
         shape.EmptyId = ByteRange.None;
         shape.Id = ByteRange.None;
         shape.To = ByteRange.None;
-        var type = ByteRange.None;
+        shape.Type = ByteRange.None;
         foreach (ref readonly var attribute in attributes)
         {
             var value = stanza[attribute.ValueStart..attribute.ValueEnd];
@@ -280,7 +289,7 @@ public sealed class StanzaFirewall
                     shape.IdEscaped = attribute.Escaped;
                     break;
                 case var name when name.SequenceEqual("type"u8):
-                    type = new ByteRange(attribute.ValueStart, attribute.ValueEnd);
+                    shape.Type = new ByteRange(attribute.ValueStart, attribute.ValueEnd);
                     break;
                 case var name when name.SequenceEqual("xmlns"u8):
                     if (!value.IsEmpty && !value.SequenceEqual("jabber:client"u8) && !value.SequenceEqual("jabber:component:accept"u8))
@@ -294,7 +303,7 @@ public sealed class StanzaFirewall
 
         if (!shape.To.Exists)
             return Refuse(RejectionReason.MissingTo, 0, "the stanza has no 'to'", out rejection);
-        return shape.Kind != StanzaKind.Iq || CheckIq(stanza, type, scanner.ChildElements, out rejection);
+        return shape.Kind != StanzaKind.Iq || CheckIq(stanza, shape.Type, scanner.ChildElements, out rejection);
     }
 
     private static bool CheckName(ReadOnlySpan<byte> stanza, in ElementScanner scanner, out StanzaKind kind, out Rejection rejection)

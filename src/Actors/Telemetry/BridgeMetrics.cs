@@ -122,6 +122,7 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> OutcomesCounter = Meter.CreateCounter<long>("bridge.outcomes", "{outcome}", "Endings that were told with a settlement.");
     private static readonly Counter<long> RepliesCounter = Meter.CreateCounter<long>("bridge.replies", "{reply}", "Replies put into the lists that messages named.");
     private static readonly Counter<long> RepliesDroppedCounter = Meter.CreateCounter<long>("bridge.replies.dropped", "{reply}", "Replies whose list Redis refused to extend.");
+    private static readonly Counter<long> AnswersDroppedCounter = Meter.CreateCounter<long>("bridge.answers.dropped", "{stanza}", "Receipts and results for what had ended before, or was answered before.");
     private static readonly Counter<long> ReconnectsCounter = Meter.CreateCounter<long>("bridge.reconnects", "{reconnect}", "Streams that ended or did not come about, and are tried again.");
     private static readonly Counter<long> RedisFaultsCounter = Meter.CreateCounter<long>("bridge.redis.faults", "{fault}", "Calls to Redis that failed.");
     private static readonly Counter<long> RestartsCounter = Meter.CreateCounter<long>("bridge.restarts", "{restart}", "Restarts of a bridge's actors.");
@@ -198,6 +199,9 @@ public sealed class BridgeMetrics
 
     /// <summary>The bounds of the dead-letter stream pushed out its oldest ones: they are lost for good.</summary>
     public void DeadLettersTrimmed(long entries) => DeadTrimmedCounter.Add(entries, bridge);
+
+    /// <summary>A receipt or a result came for what waits for none any more.</summary>
+    public void AnswerDropped() => AnswersDroppedCounter.Add(1, bridge);
 
     /// <summary>An error stanza answered one that we wrote; what RFC 6120 does not define counts as <c>other</c>.</summary>
     public void Bounced(StanzaErrorType type, StanzaErrorCondition condition) =>

@@ -87,6 +87,9 @@ public sealed record BridgeSnapshot
     /// <summary>Entries whose barrier returned and whose hold is not over.</summary>
     public long HeldEntries { get; init; }
 
+    /// <summary>Entries that have left the journal and wait for an answer.</summary>
+    public long AwaitingEntries { get; init; }
+
     /// <summary>Entries that may be unconfirmed at the moment: the window, as adapted to the round trip.</summary>
     public long WindowLimit { get; init; }
 

@@ -110,7 +110,7 @@ internal sealed class XmppCheck(BridgeSettings bridge, CheckReport report)
         var seconds = answer.Attribute("type")?.Value == "result" ? answer.Elements().FirstOrDefault()?.Attribute("seconds")?.Value : null;
         if (seconds is not null)
             await report.OkAsync($"XMPP {endpoint}: {xmpp.ServerDomain} runs for {seconds} s, by its own word (XEP-0012)");
-        else if (bridge.Confirm is { Grade: ConfirmGrade.Held, TrustUptime: UptimeTrust.Auto })
+        else if (bridge.Confirm is { Grade: not ConfirmGrade.Accepted, TrustUptime: UptimeTrust.Auto })
             await report.WarnAsync(
                 $"XMPP {endpoint}: {xmpp.ServerDomain} does not tell its uptime, so each break of the connection sends held messages again",
                 "load mod_uptime (Prosody) or mod_last (ejabberd), or set xmpp.server-domain");
@@ -167,7 +167,7 @@ internal sealed class XmppCheck(BridgeSettings bridge, CheckReport report)
 
     private async Task CheckAddressesAsync()
     {
-        if (bridge.Confirm is not { Grade: ConfirmGrade.Held, TrustUptime: UptimeTrust.Auto })
+        if (bridge.Confirm is not { Grade: not ConfirmGrade.Accepted, TrustUptime: UptimeTrust.Auto })
             return;
         if (xmpp.Endpoints.Length > 1)
         {

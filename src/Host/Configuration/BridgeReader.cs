@@ -43,7 +43,7 @@ internal sealed partial class BridgeReader(
             Xmpp = xmpp,
             Confirm = new ConfirmSettings
             {
-                Grade = read.Choice("confirm.grade", ("accepted", ConfirmGrade.Accepted), ("held", ConfirmGrade.Held)),
+                Grade = read.Choice("confirm.grade", ("accepted", ConfirmGrade.Accepted), ("held", ConfirmGrade.Held), ("received", ConfirmGrade.Received)),
                 Hold = read.Duration("confirm.hold", TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(10)),
                 TrustUptime = read.Choice("confirm.trust-uptime", ("auto", UptimeTrust.Auto), ("never", UptimeTrust.Never)),
             },
@@ -61,6 +61,12 @@ internal sealed partial class BridgeReader(
                 ReplyTimeToLive = read.Duration("outcomes.reply-ttl", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
                 MaxEntries = read.Number("outcomes.max-entries", 1L, 100_000_000),
                 Buffer = read.Number("outcomes.buffer", 0, 1_000_000),
+            },
+            Answers = new AnswerSettings
+            {
+                ReceiptTimeout = read.Duration("answers.receipt-timeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
+                ResultTimeout = read.Duration("answers.result-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
+                MaxAwaiting = read.Number("answers.max-awaiting", 1, 10_000_000),
             },
             Lease = ReadLease(queue),
             Writers = read.Number("writers", 1, 64),

@@ -514,7 +514,7 @@ public sealed class DeliveryWindowTests
 
     private static EndedEntry Ended(ulong sequence) => EndedEntry.Told(P(sequence), new Outcome(Ending.Bounced, "1", "ada@example.test"));
 
-    private static EndingBook Untold() => new(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, ConfirmGrade.Held, default);
+    private static EndingBook Untold() => new(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), ConfirmGrade.Held, default);
 
     private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero, Untold());
 

@@ -31,7 +31,7 @@ public sealed class EndingBookTests
     public void An_outcome_says_what_became_of_the_message_and_when()
     {
         var origin = DateTimeOffset.UnixEpoch;
-        _book = new EndingBook(Settings(OutcomeMode.All), ConfirmGrade.Held, origin);
+        _book = new EndingBook(Settings(OutcomeMode.All), new AnswerSettings(), ConfirmGrade.Held, origin);
         var ticket = new OutcomeTicket("a", Ada, "bridge:reply:1", "{}", origin.AddSeconds(1));
         var open = _book.Open(Entry(1, "a") with { Ticket = ticket, TakenAt = origin.AddSeconds(2) })!;
         Assert.Equal(1, _book.RepliesOwed);
@@ -174,7 +174,7 @@ public sealed class EndingBookTests
     [Fact]
     public void It_is_full_when_so_many_endings_are_owed_and_tells_up_to_where_one_is()
     {
-        _book = new EndingBook(Settings(OutcomeMode.All) with { MaxPending = 2 }, ConfirmGrade.Held, default) { Seal = SealedIds.Seal };
+        _book = new EndingBook(Settings(OutcomeMode.All) with { MaxPending = 2 }, new AnswerSettings(), ConfirmGrade.Held, default) { Seal = SealedIds.Seal };
         Open(3, "a");
         Assert.Equal((false, false, true), (_book.IsFull, _book.Owes(P(2)), _book.Owes(P(3))));
         Open(4, "b");
@@ -185,8 +185,127 @@ public sealed class EndingBookTests
         Assert.Equal((false, false), (_book.IsFull, _book.Owes(P(9))));
     }
 
+    [Fact]
+    public void What_waits_for_a_receipt_leaves_the_journal_and_ends_when_it_comes_from_whom_it_was_written_to()
+    {
+        OpenWaiting(1, "a", AnswerKind.Receipt);
+        Open(2, "b");
+
+        var settled = _book.Settled(P(2));
+        Assert.Equal("0-1 a", settled[0].Awaits!.Key);
+        Assert.Equal((Ending.Held, 1), (settled[1].Outcome!.Ending, _book.Awaiting));
+        Assert.Null(_book.Answered("a", "eve@example.test", AnswerKind.Receipt, null, out var isOurs));
+        Assert.False(isOurs);
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Result, null, out _));
+
+        var ended = _book.Answered("a", Ada + "/phone", AnswerKind.Receipt, null, out isOurs)!;
+        Assert.Equal(("0-1 a", Ending.Received, true, 0), (ended.AwaitedKey, ended.Outcome!.Ending, isOurs, _book.Awaiting));
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, null, out isOurs));
+        Assert.True(isOurs);
+    }
+
+    [Fact]
+    public void A_receipt_that_comes_before_the_settlement_ends_the_entry_where_it_stands()
+    {
+        OpenWaiting(1, "a", AnswerKind.Receipt);
+
+        var ended = _book.Answered("a", Ada, AnswerKind.Receipt, null, out _)!;
+
+        Assert.Equal((P(1), Ending.Received, null), (ended.Position, ended.Outcome!.Ending, ended.AwaitedKey));
+        Assert.True(_book.HasEnded(P(1)));
+        Assert.Empty(_book.Settled(P(1)));
+    }
+
+    [Fact]
+    public void Who_asked_for_no_receipt_gets_none_and_what_was_sent_as_one_is_left_to_others()
+    {
+        Open(1, "a");
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, null, out var isOurs));
+        Assert.False(isOurs);
+        Assert.Equal(["1 Held a"], Told(_book.Settled(P(1))));
+    }
+
+    [Fact]
+    public void A_receipt_that_does_not_come_in_time_is_told_then_and_not_before()
+    {
+        var open = OpenWaiting(1, "a", AnswerKind.Receipt, within: TimeSpan.FromSeconds(10));
+        open.WrittenAt = TimeSpan.FromSeconds(5);
+        // Not while it stands in the journal: should its server die, it is sent again.
+        Assert.Empty(_book.Overdue(TimeSpan.FromSeconds(100)));
+        _book.Settled(P(1));
+
+        Assert.Empty(_book.Overdue(TimeSpan.FromSeconds(14.9)));
+        var ended = Assert.Single(_book.Overdue(TimeSpan.FromSeconds(15)));
+        Assert.Equal(("0-1 a", Ending.Unconfirmed), (ended.AwaitedKey, ended.Outcome!.Ending));
+        Assert.Empty(_book.Overdue(TimeSpan.FromSeconds(16)));
+    }
+
+    [Fact]
+    public void A_request_that_nobody_answers_in_time_ends_wherever_it_stands_and_is_not_sent_again()
+    {
+        var open = OpenWaiting(1, "a", AnswerKind.Result, within: TimeSpan.FromSeconds(10));
+        OpenWaiting(2, "never-written", AnswerKind.Result, within: TimeSpan.FromSeconds(10));
+        Assert.Empty(_book.Overdue(TimeSpan.FromSeconds(100)));
+        open.WrittenAt = TimeSpan.FromSeconds(5);
+
+        Assert.Equal(["1 Unconfirmed a"], Told(_book.Overdue(TimeSpan.FromSeconds(15))));
+        Assert.Equal((true, false), (_book.HasEnded(P(1)), _book.HasEnded(P(2))));
+    }
+
+    [Fact]
+    public void A_result_comes_with_what_it_says_and_an_error_ends_the_request_as_a_bounce()
+    {
+        OpenWaiting(1, "a", AnswerKind.Result);
+        OpenWaiting(2, "b", AnswerKind.Result);
+        OpenWaiting(3, "c", AnswerKind.Result);
+        _book.Settled(P(2));
+
+        Assert.Equal("<iq/>", _book.Answered("a", Ada, AnswerKind.Result, "<iq/>", out _)!.Outcome!.Answer);
+        var bounced = _book.Bounced(Error("b", Ada), P(2)).Ended!;
+        Assert.Equal(("0-2 b", Ending.Bounced, false), (bounced.AwaitedKey, bounced.Outcome!.Ending, bounced.Outcome.Late));
+        Assert.Equal((P(3), Ending.Bounced), (_book.Bounced(Error("c", Ada), P(2)).Ended!.Position, Ending.Bounced));
+    }
+
+    [Fact]
+    public void More_than_may_wait_end_at_once_and_say_why()
+    {
+        for (var i = 1; i <= 3; i++)
+            OpenWaiting(i, $"m{i}", AnswerKind.Receipt);
+
+        var settled = _book.Settled(P(3));
+
+        Assert.Equal([true, true, false], settled.Select(entry => entry.Awaits is not null));
+        Assert.Equal((Ending.Unconfirmed, "awaiting-full"), (settled[2].Outcome!.Ending, settled[2].Outcome!.Reason));
+    }
+
+    [Fact]
+    public void What_a_predecessor_left_waiting_ends_like_ones_own()
+    {
+        OpenWaiting(1, "a", AnswerKind.Receipt, within: TimeSpan.FromSeconds(10));
+        OpenWaiting(2, "b", AnswerKind.Receipt, within: TimeSpan.FromSeconds(20));
+        var left = _book.Settled(P(2)).Select(entry => entry.Awaits!).ToArray();
+
+        _book = Book(OutcomeMode.All);
+        _book.Restore([.. left.Select(waiting => AwaitedAnswer.TryRead(waiting.Key, waiting.Json(), out var read) ? read! : null!)]);
+
+        Assert.Equal("0-2 b", _book.Answered("b", Ada, AnswerKind.Receipt, null, out _)!.AwaitedKey);
+        Assert.Equal(["0-1 a"], _book.Overdue(TimeSpan.FromSeconds(10)).Select(ended => ended.AwaitedKey));
+    }
+
+    [Fact]
+    public void Two_that_an_app_gave_one_id_are_answered_in_their_order()
+    {
+        OpenWaiting(1, "a", AnswerKind.Receipt);
+        OpenWaiting(2, "a", AnswerKind.Receipt);
+        _book.Settled(P(2));
+
+        Assert.Equal(
+            ["0-1 a", "0-2 a", null],
+            Enumerable.Range(0, 3).Select(_ => _book.Answered("a", Ada, AnswerKind.Receipt, null, out var _)?.AwaitedKey));
+    }
+
     private static EndingBook Book(OutcomeMode mode, ConfirmGrade grade = ConfirmGrade.Held) =>
-        new(Settings(mode), grade, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
+        new(Settings(mode), new AnswerSettings { MaxAwaiting = 2 }, grade, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
 
     private static OutcomeSettings Settings(OutcomeMode mode) => new() { Mode = mode, MaxEntries = 10, Buffer = 10, OwnIdsRemembered = 8 };
 
@@ -200,6 +319,14 @@ public sealed class EndingBookTests
 
     private static List<string> Told(IEnumerable<EndedEntry> ended) =>
         [.. ended.Select(entry => $"{entry.Position.Low} {entry.Outcome!.Ending} {entry.Outcome.Id}")];
+
+    private OpenTicket OpenWaiting(int sequence, string id, AnswerKind kind, TimeSpan? within = null)
+    {
+        var entry = Entry(sequence, id);
+        entry = entry with { Ticket = entry.Ticket! with { Answer = kind, AnswerWithin = within ?? TimeSpan.FromMinutes(1) } };
+        _book.Remember([entry]);
+        return _book.Open(entry)!;
+    }
 
     private OpenTicket Open(int sequence, string id, bool own = true)
     {

@@ -22,6 +22,7 @@ public sealed class OutcomeTests
         Attempts = 5,
         Meta = """{"order": [1, "ä"]}""",
         ReplyTo = "bridge:reply:1",
+        Answer = "<iq/>",
     };
 
     [Fact]
@@ -32,7 +33,7 @@ public sealed class OutcomeTests
             [
                 "ending", "bounced", "id", "a\"b", "to", "ada@example.test/<ä>", "late", "1", "kind", "message", "type", "wait",
                 "condition", "resource-constraint", "text", "full\n", "reason", "expired", "attempts", "5",
-                "pushed", "1", "taken", "2", "written", "3", "confirmed", "4", "meta", """{"order": [1, "ä"]}""",
+                "pushed", "1", "taken", "2", "written", "3", "confirmed", "4", "meta", """{"order": [1, "ä"]}""", "answer", "<iq/>",
             ],
             Most.Fields());
     }
@@ -56,7 +57,7 @@ public sealed class OutcomeTests
     {
         var all = Enum.GetValues<Ending>();
         Assert.DoesNotContain(all, ending => (Least with { Ending = ending }).IsWantedBy(OutcomeMode.None));
-        Assert.Equal([Ending.Bounced, Ending.Expired, Ending.Dead], all.Where(ending => (Least with { Ending = ending }).IsWantedBy(OutcomeMode.Failures)));
+        Assert.Equal([Ending.Unconfirmed, Ending.Bounced, Ending.Expired, Ending.Dead], all.Where(ending => (Least with { Ending = ending }).IsWantedBy(OutcomeMode.Failures)));
         Assert.Equal(all, all.Where(ending => (Least with { Ending = ending }).IsWantedBy(OutcomeMode.All)));
     }
 }

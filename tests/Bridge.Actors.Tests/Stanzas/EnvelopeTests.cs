@@ -283,6 +283,55 @@ public sealed class EnvelopeTests
         Assert.Equal(expected, ticket is null ? null : $"{ticket.Id} {ticket.To} {ticket.ReplyTo} {ticket.Meta}");
     }
 
+    [Theory]
+    [InlineData("""{"to":"a@b","body":"x","receipt":true}""", false, "Receipt 60", true)]
+    [InlineData("""{"to":"a@b","body":"x","receipt":"true","timeout":"2.5"}""", false, "Receipt 2.5", true)]
+    [InlineData("""{"to":"a@b","body":"x"}""", false, null, false)]
+    [InlineData("""{"to":"a@b","body":"x"}""", true, "Receipt 60", true)]
+    [InlineData("""{"to":"a@b","body":"x","timeout":3}""", true, "Receipt 3", true)]
+    [InlineData("""{"to":"a@b","body":"x","receipt":false,"replyTo":"bridge:reply:1"}""", true, "None", false)]
+    [InlineData("""{"to":"a@b","subject":"x"}""", true, null, false)]
+    [InlineData("""{"to":"a@b","body":"x","type":"groupchat"}""", true, null, false)]
+    [InlineData("""{"to":"a@b","receipt":true,"xml":"<request xmlns='urn:xmpp:receipts'/>"}""", false, "Receipt 60", true)]
+    [InlineData("""{"stanza":"<message to='a@b'><body>x</body></message>","receipt":true}""", false, "Receipt 60", true)]
+    [InlineData("""{"stanza":"<message to='a@b' type='chat'/>","receipt":true}""", false, "Receipt 60", true)]
+    [InlineData("""{"stanza":"<message to='a@b'><request xmlns='urn:xmpp:receipts'/></message>","receipt":true}""", false, "Receipt 60", true)]
+    [InlineData("<message to='a@b'><body>x</body></message>", true, "Receipt 60", true)]
+    [InlineData("<message to='a@b' type='headline'><body>x</body></message>", true, null, false)]
+    [InlineData("<presence to='a@b'/>", true, null, false)]
+    [InlineData("<iq to='a@b' type='get'><ping xmlns='urn:xmpp:ping'/></iq>", true, null, false)]
+    [InlineData("""{"stanza":"<iq to='a@b' type='get'><ping xmlns='urn:xmpp:ping'/></iq>","replyTo":"bridge:reply:1"}""", false, "Result 30", false)]
+    [InlineData("""{"stanza":"<iq to='a@b' type='set'><ping xmlns='urn:xmpp:ping'/></iq>","timeout":5}""", false, "Result 5", false)]
+    [InlineData("""{"stanza":"<iq to='a@b' type='result'/>","replyTo":"bridge:reply:1"}""", false, "None", false)]
+    public void What_waits_for_an_answer_says_so_and_asks_for_it_once(string payload, bool askReceipts, string? expected, bool asks)
+    {
+        var encoder = new StanzaEncoder(Rules, Domain, OutcomeMode.Failures, askReceipts);
+        var output = new System.Buffers.ArrayBufferWriter<byte>();
+
+        var result = encoder.Encode(Entry(Encoding.UTF8.GetBytes(payload)), output, Now);
+
+        Assert.True(result.Accepted, result.Rejection.ToString());
+        var wait = result.Ticket is not { } ticket ? null
+            : ticket.Answer == AnswerKind.None ? "None"
+            : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{ticket.Answer} {ticket.AnswerWithin.TotalSeconds}");
+        Assert.Equal(expected, wait);
+        var stanza = XElement.Parse(Encoding.UTF8.GetString(output.WrittenSpan));
+        Assert.Equal(asks ? 1 : 0, stanza.Elements(XName.Get("request", "urn:xmpp:receipts")).Count());
+    }
+
+    [Theory]
+    [InlineData("""{"to":"a@b","type":"groupchat","receipt":true}""", 41)]
+    [InlineData("""{"to":"a@b","timeout":1}""", 22)]
+    [InlineData("""{"stanza":"<presence to='a@b'/>","receipt":true}""", 43)]
+    [InlineData("""{"stanza":"<iq to='a@b' type='result'/>","timeout":1}""", 51)]
+    public void An_answer_that_nobody_can_give_is_not_waited_for(string payload, int offset)
+    {
+        var output = new System.Buffers.ArrayBufferWriter<byte>();
+        var rejection = new StanzaEncoder(Rules, Domain).Encode(Entry(Encoding.UTF8.GetBytes(payload)), output, Now).Rejection;
+
+        Assert.Equal((RejectionReason.JsonConflictingFields, offset, 0), (rejection.Reason, rejection.Offset, output.WrittenCount));
+    }
+
     [Fact]
     public void A_generated_id_has_no_hash() =>
         Assert.Equal(0UL, Encode("""{"to":"a@b"}"""u8.ToArray()).Result.OwnIdHash);
@@ -331,7 +380,8 @@ public sealed class EnvelopeTests
         Assert.Equal(Envelope.MaxIdBytes, properties.GetProperty("thread").GetProperty("maxLength").GetInt32());
         Assert.Equal(Envelope.MaxLangBytes, properties.GetProperty("lang").GetProperty("maxLength").GetInt32());
         Assert.Equal(Envelope.MaxXmlElements, properties.GetProperty("xml").GetProperty("anyOf")[1].GetProperty("maxItems").GetInt32());
-        Assert.Equal(Envelope.MaxTtlSeconds, properties.GetProperty("ttl").GetProperty("anyOf")[0].GetProperty("maximum").GetDouble());
+        Assert.Equal(Envelope.MaxSeconds, properties.GetProperty("ttl").GetProperty("anyOf")[0].GetProperty("maximum").GetDouble());
+        Assert.Equal(Envelope.MaxSeconds, properties.GetProperty("timeout").GetProperty("anyOf")[0].GetProperty("maximum").GetDouble());
     }
 
     private static string SchemaPath([CallerFilePath] string here = "") =>

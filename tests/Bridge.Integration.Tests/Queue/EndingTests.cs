@@ -51,6 +51,44 @@ public sealed class EndingTests(RedisFixture redis) : IClassFixture<RedisFixture
     [Theory]
     [InlineData(QueueKind.List)]
     [InlineData(QueueKind.Stream)]
+    public async Task What_waits_for_an_answer_leaves_the_journal_is_told_to_a_successor_and_ends_once(QueueKind kind)
+    {
+        await using var queue = await StartAsync(kind);
+        var entries = (await queue.TakeAsync()).Entries;
+        AwaitedAnswer[] waiting =
+        [
+            .. entries.Take(3).Select((entry, i) => new AwaitedAnswer(
+                $"{entry.Position} m{i}", new Outcome(Ending.Unconfirmed, $"m{i}", "ada@example.test"), AnswerKind.Receipt, DateTimeOffset.UnixEpoch)),
+        ];
+        EndedEntry[] ended =
+        [
+            .. waiting.Select((one, i) => new EndedEntry(entries[i].Position, "", "", -1, 0) { Awaits = one }),
+            // One whose answer comes before the step in which it leaves is told in that step.
+            EndedEntry.OfAwaited(waiting[1].Key, waiting[1].Outcome with { Ending = Ending.Bounced }),
+        ];
+
+        await queue.SettleAsync(entries[2].Position, ended);
+        await queue.SettleAsync(entries[2].Position, ended);
+        Assert.Equal(["bounced m1"], await ToldAsync(queue));
+
+        var other = queue.OpenAnother();
+        var recovery = await other.RecoverAsync(queue.Grant);
+        Assert.Equal([waiting[0], waiting[2]], recovery.Awaiting.OrderBy(one => one.Key, StringComparer.Ordinal));
+        Assert.Empty((await other.RecoverAsync(queue.Grant)).Awaiting);
+        recovery = await other.RecoverAsync(queue.Grant);
+        // With an empty journal as well.
+        await other.SettleAsync(recovery.Session, new Settlement(entries[^1].Position, [], null));
+        var last = new Settlement(EntryPosition.Zero, [EndedEntry.OfAwaited(waiting[2].Key, waiting[2].Outcome), EndedEntry.OfAwaited("nobody", waiting[0].Outcome)], null);
+        await other.SettleAsync(recovery.Session, last);
+        await other.SettleAsync(recovery.Session, last);
+
+        Assert.Equal(["bounced m1", "unconfirmed m2"], await ToldAsync(queue));
+        Assert.Equal([waiting[0].Key], (await queue.App.HashKeysAsync(queue.Keys.Awaiting)).Select(key => (string)key!));
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
     public async Task An_entry_that_has_not_the_id_that_is_expected_does_not_end(QueueKind kind)
     {
         await using var queue = await StartAsync(kind);

@@ -58,6 +58,10 @@ local function settle()
       removed = count
     end
   end
+  if #ARGV >= ended_from then
+    may_tell()
+    tell_awaited(ended_from, '0')
+  end
   -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
   -- what was rejected there must not be forgotten.
   if ARGV[4] ~= '' then

@@ -108,6 +108,7 @@ local function settle()
     end
     i = behind(i + 6)
   end
+  tell_awaited(ended_from, '0-0')
   -- By themselves, also in the prefix: one that is told of must not be there when an unfinished settlement is asked for again.
   if #gone > 0 then
     acknowledge(gone, delete)

@@ -1,0 +1,83 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace Bridge.Outcomes;
+
+/// <summary>
+/// A message that has left the journal and waits for an answer: what stands of it in <c>{q}:awaiting</c>, so that whoever
+/// owns the queue when its time is over can tell how it ended.
+/// </summary>
+/// <param name="Key">Its field there, which no other message has.</param>
+/// <param name="Outcome">What is known of its way; the ending is what it will be if nothing comes.</param>
+/// <param name="Answer">What it waits for.</param>
+/// <param name="Due">Until when.</param>
+public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answer, DateTimeOffset Due)
+{
+    /// <summary>As it stands in Redis.</summary>
+    public string Json()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", Outcome.Id);
+            writer.WriteString("to", Outcome.To);
+            writer.WriteString("for", Answer == AnswerKind.Receipt ? "receipt" : "result");
+            writer.WriteNumber("due", Due.ToUnixTimeMilliseconds());
+            writer.WriteNumber("attempts", Outcome.Attempts);
+            Write("pushed", Outcome.PushedAt);
+            Write("taken", Outcome.TakenAt);
+            Write("written", Outcome.WrittenAt);
+            Write("confirmed", Outcome.ConfirmedAt);
+            if (Outcome.ReplyTo is { } replyTo)
+                writer.WriteString("replyTo", replyTo);
+            if (Outcome.Meta is { } meta)
+                writer.WriteString("meta", meta);
+            writer.WriteEndObject();
+
+            void Write(string name, DateTimeOffset? time)
+            {
+                if (time is { } at)
+                    writer.WriteNumber(name, at.ToUnixTimeMilliseconds());
+            }
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>Reads what <see cref="Json" /> wrote. False: it is something else, which somebody put there by hand.</summary>
+    public static bool TryRead(string key, string json, out AwaitedAnswer? awaited)
+    {
+        awaited = null;
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var root = document.RootElement;
+            awaited = new AwaitedAnswer(
+                key,
+                new Outcome(Ending.Unconfirmed, root.GetProperty("id").GetString()!, root.GetProperty("to").GetString()!)
+                {
+                    Attempts = root.GetProperty("attempts").GetInt32(),
+                    PushedAt = Time(root, "pushed"),
+                    TakenAt = Time(root, "taken"),
+                    WrittenAt = Time(root, "written"),
+                    ConfirmedAt = Time(root, "confirmed"),
+                    ReplyTo = Text(root, "replyTo"),
+                    Meta = Text(root, "meta"),
+                },
+                root.GetProperty("for").GetString() == "receipt" ? AnswerKind.Receipt : AnswerKind.Result,
+                DateTimeOffset.FromUnixTimeMilliseconds(root.GetProperty("due").GetInt64()));
+            return true;
+        }
+        catch (Exception mistake) when (mistake is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentOutOfRangeException)
+        {
+            return false;
+        }
+    }
+
+    private static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? value.GetString() : null;
+
+    private static DateTimeOffset? Time(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) ? DateTimeOffset.FromUnixTimeMilliseconds(value.GetInt64()) : null;
+}
