@@ -47,7 +47,7 @@ public class DeliveryWindowBenchmarks
     }
 
     private static DeliveryWindow Window(ConfirmGrade grade) =>
-        new(Limits, grade, Hold, new EndingBook(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), grade, default));
+        new(Limits, grade, Hold, new EndingBook(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), new RetrySettings(), grade, default));
 
     [Benchmark(OperationsPerInvoke = Entries)]
     public long Deliver()

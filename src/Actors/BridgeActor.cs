@@ -281,6 +281,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             QueueFault = message.Fault,
             QueueLength = message.Depth?.Queued ?? _snapshot.QueueLength,
+            ScheduledEntries = message.Depth?.Scheduled ?? _snapshot.ScheduledEntries,
             JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });

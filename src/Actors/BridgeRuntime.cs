@@ -33,7 +33,7 @@ public static class BridgeRuntime
             OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
             OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
             Dialer: new ComponentDialer(time),
-            Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode, bridge.Confirm.Grade == ConfirmGrade.Received, bridge.Answers),
+            Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode, bridge.Confirm.Grade == ConfirmGrade.Received, bridge.Answers, bridge.Retry.Limit > 0),
             Board: board,
             Time: time,
             Shared: link);

@@ -1,3 +1,4 @@
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -54,6 +55,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         public Rejection Rejection;
         public DateTimeOffset TakenAt;
         public OpenTicket? Ticket;
+        public ulong Recipient;
 
         // Its ending has been told: it is not written again.
         public bool HasEnded;
@@ -155,6 +157,14 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 throw new InvalidOperationException($"Entry {entry.Position} does not come after {last}.");
             var hasEnded = endings.HasEnded(entry.Position);
             var wasConfirmed = entry.Position <= _confirmedBefore;
+            if (entry.Deferred is { } deferred && !hasEnded)
+                endings.Came(deferred);
+            if (!hasEnded && !wasConfirmed && !entry.IsRejected && endings.PutsOff(entry, now, out var postponed))
+            {
+                _ended.Add(postponed);
+                hasEnded = true;
+            }
+
             Push(new Item
             {
                 Position = entry.Position,
@@ -169,6 +179,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 Ticket = hasEnded ? null : endings.Open(entry),
                 HasEnded = hasEnded,
                 WasConfirmed = wasConfirmed,
+                Recipient = entry.Recipient,
             });
         }
 
@@ -375,8 +386,14 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     public void End(EndedEntry entry, TimeSpan now)
     {
         _ended.Add(entry);
+        if (entry.Later is { Said.Recipient: not 0 } later)
+            PutOffBehind(later, entry.Position);
         if (!TryFind(entry.Position, out var index))
+        {
+            AbsorbUnsentFront(now);
             return;
+        }
+
         ref var item = ref At(index);
         item.HasEnded = true;
         item.Ticket = null;
@@ -406,6 +423,22 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         item.Rejection = rejection;
         AbsorbUnsentFront(now);
         return true;
+    }
+
+    // What is written already goes before it; what is not queues up behind it.
+    private void PutOffBehind(Postponement first, EntryPosition position)
+    {
+        var recipient = first.Said.Recipient;
+        for (var i = _written; i < _end; i++)
+        {
+            ref var item = ref At(i);
+            if (item.Recipient != recipient || item.Length == 0 || item.HasEnded || item.Position == position)
+                continue;
+            _ended.Add(endings.PutOffBehind(item.Position, recipient, item.TakenAt, item.Ticket, first.Due));
+            item.HasEnded = true;
+            item.Ticket = null;
+            DoNotWrite(ref item);
+        }
     }
 
     private void RequireEmpty()

@@ -241,7 +241,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _random = random;
         _origin = time.GetTimestamp();
         _answers = new EntityAnswers(settings.Xmpp.Domain);
-        _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Confirm.Grade, time.GetUtcNow());
+        _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Retry, settings.Confirm.Grade, time.GetUtcNow());
         _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
@@ -427,7 +427,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _puller = Sender;
             _recovered = message.Recovery;
             _endings.Seal = message.Recovery.Seal;
-            _endings.Restore(message.Recovery.Awaiting);
+            _endings.Restore(message.Recovery);
             TryResume();
         });
         Receive<RedisPullerActor.TakingStopped>(message =>
@@ -798,7 +798,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private void End(EndedEntry ended)
     {
         _window.End(ended, Now);
-        Settle(atLeast: ended.Outcome!.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
+        Settle(atLeast: ended.Outcome?.ReplyTo is null ? _settings.Queue.BatchEntries : 1);
     }
 
     private void EndOverdue()
@@ -837,7 +837,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var meaning = bounced is { Id.Length: > 0, From: not null } ? _endings.Bounced(bounced, _window.SettledUpTo) : BounceMeaning.Nothing;
+        var meaning = bounced is { Id.Length: > 0, From: not null } ? _endings.Bounced(bounced, _window.SettledUpTo, Now) : BounceMeaning.Nothing;
         if (!meaning.IsOurs)
         {
             _metrics.Received(bounced.Kind switch

@@ -14,6 +14,11 @@ namespace Bridge.Outcomes;
 /// <param name="Due">Until when.</param>
 public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answer, DateTimeOffset Due)
 {
+    private static readonly string[] Kinds = ["none", "receipt", "result", "bounce"];
+
+    /// <summary>Whether what is sent of it is kept, for another attempt.</summary>
+    public bool MayBeSentAgain { get; init; }
+
     /// <summary>As it stands in Redis.</summary>
     public string Json()
     {
@@ -23,9 +28,14 @@ public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answe
             writer.WriteStartObject();
             writer.WriteString("id", Outcome.Id);
             writer.WriteString("to", Outcome.To);
-            writer.WriteString("for", Answer == AnswerKind.Receipt ? "receipt" : "result");
+            writer.WriteString("for", Kinds[(int)Answer]);
+            writer.WriteString("else", Outcome.Ending.WireName());
             writer.WriteNumber("due", Due.ToUnixTimeMilliseconds());
             writer.WriteNumber("attempts", Outcome.Attempts);
+            if (Outcome.Overtaken)
+                writer.WriteBoolean("overtaken", true);
+            if (MayBeSentAgain)
+                writer.WriteBoolean("again", true);
             Write("pushed", Outcome.PushedAt);
             Write("taken", Outcome.TakenAt);
             Write("written", Outcome.WrittenAt);
@@ -56,9 +66,10 @@ public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answe
             var root = document.RootElement;
             awaited = new AwaitedAnswer(
                 key,
-                new Outcome(Ending.Unconfirmed, root.GetProperty("id").GetString()!, root.GetProperty("to").GetString()!)
+                new Outcome(EndingNames.Of(root.GetProperty("else").GetString()), root.GetProperty("id").GetString()!, root.GetProperty("to").GetString()!)
                 {
                     Attempts = root.GetProperty("attempts").GetInt32(),
+                    Overtaken = root.TryGetProperty("overtaken", out _),
                     PushedAt = Time(root, "pushed"),
                     TakenAt = Time(root, "taken"),
                     WrittenAt = Time(root, "written"),
@@ -66,9 +77,12 @@ public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answe
                     ReplyTo = Text(root, "replyTo"),
                     Meta = Text(root, "meta"),
                 },
-                root.GetProperty("for").GetString() == "receipt" ? AnswerKind.Receipt : AnswerKind.Result,
-                DateTimeOffset.FromUnixTimeMilliseconds(root.GetProperty("due").GetInt64()));
-            return true;
+                (AnswerKind)Array.IndexOf(Kinds, root.GetProperty("for").GetString()),
+                DateTimeOffset.FromUnixTimeMilliseconds(root.GetProperty("due").GetInt64()))
+            {
+                MayBeSentAgain = root.TryGetProperty("again", out _),
+            };
+            return awaited.Answer > AnswerKind.None;
         }
         catch (Exception mistake) when (mistake is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentOutOfRangeException)
         {

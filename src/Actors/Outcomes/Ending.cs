@@ -33,6 +33,19 @@ public static class EndingNames
     private static readonly FrozenDictionary<Ending, string> Names =
         Enum.GetValues<Ending>().ToFrozenDictionary(ending => ending, ending => ending.ToString().ToLowerInvariant());
 
+    /// <summary>The ending of a name.</summary>
+    /// <exception cref="FormatException">There is none.</exception>
+    public static Ending Of(string? name)
+    {
+        foreach (var (ending, known) in Names)
+        {
+            if (known == name)
+                return ending;
+        }
+
+        throw new FormatException("There is no such ending.");
+    }
+
     /// <summary>The name of an ending, in lower case.</summary>
     public static string WireName(this Ending ending) => Names[ending];
 }

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Bridge.Connection;
+using Bridge.Deferral;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -23,7 +25,7 @@ internal sealed class OpenTicket(OutcomeTicket ticket, EntryPosition position, u
     /// <summary>When its barrier returned; monotonic time.</summary>
     public TimeSpan? ConfirmedAt { get; set; }
 
-    public int Attempts { get; set; }
+    public int Attempts { get; set; } = ticket.PriorAttempts;
 
     public bool HasEnded { get; set; }
 
@@ -51,9 +53,10 @@ internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Ou
 /// </summary>
 /// <param name="settings">What is told, and of how many at once.</param>
 /// <param name="answers">How many messages may wait for an answer at once.</param>
+/// <param name="retry">Whether a message that bounced is tried again.</param>
 /// <param name="grade">What a confirmed entry's ending is called.</param>
 /// <param name="origin">What the clock on the wall showed when the monotonic one stood at zero.</param>
-internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answers, ConfirmGrade grade, DateTimeOffset origin)
+internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answers, RetrySettings retry, ConfirmGrade grade, DateTimeOffset origin)
 {
     private const int BouncesRemembered = 10_000;
 
@@ -72,6 +75,9 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     private readonly LinkedList<OpenTicket> _requests = new();
 
     private readonly AnswersAwaited _awaiting = new(answers.MaxAwaiting);
+
+    private readonly RetryPolicy _retries = new(retry);
+    private readonly BlockedRecipients _blocked = new();
 
     /// <summary>The key of the generated ids; null until a session has begun.</summary>
     public IdSeal? Seal { get; set; }
@@ -109,7 +115,7 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     {
         if (entry.Ticket is not { } ticket)
             return null;
-        var open = new OpenTicket(ticket, entry.Position, entry.OwnIdHash, entry.TakenAt);
+        var open = new OpenTicket(ticket, entry.Position, entry.OwnIdHash, entry.Deferred?.TakenAt ?? entry.TakenAt);
         _inOrder.Enqueue(open);
         _byPosition[entry.Position] = open;
         RepliesOwed += ticket.ReplyTo is null ? 0 : 1;
@@ -168,19 +174,60 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
             if (open.HasEnded)
                 continue;
             End(open);
-            told.Add(open.Ticket.Answer != AnswerKind.None ? Await(open)
+            told.Add(open.Ticket.Answer != AnswerKind.None || _retries.IsOn ? Await(open)
                 : EndedEntry.Told(open.Position, Of(open, grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held)));
         }
 
         return told;
     }
 
-    /// <summary>Takes over what a predecessor left waiting for an answer.</summary>
-    public void Restore(IReadOnlyList<AwaitedAnswer> awaiting)
+    /// <summary>Takes over what a predecessor left waiting for an answer, and whom it had put messages off for.</summary>
+    public void Restore(Recovery recovery)
     {
-        ArgumentNullException.ThrowIfNull(awaiting);
-        foreach (var message in awaiting)
+        ArgumentNullException.ThrowIfNull(recovery);
+        foreach (var message in recovery.Awaiting)
             _awaiting.Add(message);
+        foreach (var (recipient, due) in recovery.Blocked)
+            _blocked.Block(recipient, due);
+    }
+
+    /// <summary>Whether an entry is put off: because it is too early for it, or another one to its recipient waits for its next attempt.</summary>
+    /// <param name="entry">One that has not ended.</param>
+    /// <param name="postponed">What is done with it instead of sending it.</param>
+    /// <param name="now">Monotonic time.</param>
+    public bool PutsOff(in EncodedEntry entry, TimeSpan now, [NotNullWhen(true)] out EndedEntry? postponed)
+    {
+        postponed = null;
+        // One that comes again is what the others wait for, or one of them.
+        if (entry.Deferred is not null)
+            return false;
+        if (entry.NotYet is { } early)
+        {
+            postponed = PutOff(entry.Position, new Deferred(0, true, 0, entry.TakenAt, early.PushedAt), early.Due, "schedule-full", entry.Ticket);
+        }
+        else if (_blocked.IsBlocked(entry.Recipient, origin + now, out var lastDue))
+        {
+            postponed = PutOff(
+                entry.Position, new Deferred(0, true, entry.Recipient, entry.TakenAt, entry.Ticket?.PushedAt), lastDue, "retry-full", entry.Ticket);
+        }
+
+        return postponed is not null;
+    }
+
+    /// <summary>An entry has come again, whatever becomes of it.</summary>
+    public void Came(Deferred deferred)
+    {
+        ArgumentNullException.ThrowIfNull(deferred);
+        _blocked.Came(deferred.Recipient);
+    }
+
+    /// <summary>An entry is put off that was to be sent, because one before it to its recipient waits for its next attempt.</summary>
+    public EndedEntry PutOffBehind(EntryPosition position, ulong recipient, DateTimeOffset takenAt, OpenTicket? open, DateTimeOffset due)
+    {
+        if (open is not null)
+            End(open);
+        var prior = open?.Ticket.PriorAttempts ?? 0;
+        return PutOff(position, new Deferred(prior, true, recipient, takenAt, open?.Ticket.PushedAt), due, "retry-full", open?.Ticket);
     }
 
     /// <summary>The messages whose answer did not come in time.</summary>
@@ -236,7 +283,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     /// <summary>What an error that came back means.</summary>
     /// <param name="bounced">The error; with an id and a sender.</param>
     /// <param name="settledUpTo">Everything up to here has left the journal.</param>
-    public BounceMeaning Bounced(StanzaBounced bounced, EntryPosition settledUpTo)
+    /// <param name="now">Monotonic time.</param>
+    public BounceMeaning Bounced(StanzaBounced bounced, EntryPosition settledUpTo, TimeSpan now)
     {
         ArgumentNullException.ThrowIfNull(bounced);
         var id = Encoding.UTF8.GetBytes(bounced.Id!);
@@ -245,7 +293,10 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         var isSealed = IsSealed(id, from, out var position);
         if (Find(bounced.Id!, isSealed, position, hash) is { } open)
         {
+            // That message may have been sent twice, and bounce twice.
             _bounced.Add(hash);
+            if (_retries.Retries(bounced.Kind, bounced.Error.Type, open.Attempts))
+                return new BounceMeaning(true, TryAgain(open, bounced, now, isSealed ? Unsealed(bounced.Id!) : null), null);
             return new BounceMeaning(
                 true, EndEarly(open, Of(open, Ending.Bounced) with { Kind = bounced.Kind, Error = bounced.Error }, isSealed ? Unsealed(bounced.Id!) : null), null);
         }
@@ -253,6 +304,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         if (_awaiting.Take(hash, AnswerKind.None) is { } waited)
         {
             _bounced.Add(hash);
+            if (waited.MayBeSentAgain && _retries.Retries(bounced.Kind, bounced.Error.Type, waited.Outcome.Attempts))
+                return new BounceMeaning(true, TryAgain(waited, bounced, now), null);
             return new BounceMeaning(
                 true, EndedEntry.OfAwaited(waited.Key, waited.Outcome with { Ending = Ending.Bounced, Kind = bounced.Kind, Error = bounced.Error }), null);
         }
@@ -313,13 +366,59 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         return EndedEntry.Told(open.Position, outcome) with { Expected = expected };
     }
 
+    private EndedEntry TryAgain(OpenTicket open, StanzaBounced bounced, TimeSpan now, string? expected)
+    {
+        End(open);
+        var due = origin + now + _retries.DelayAfter(open.Attempts);
+        var outcome = Of(open, Ending.Dead) with { Kind = bounced.Kind, Error = bounced.Error };
+        var said = new Deferred(open.Attempts, true, RecipientOf(open.Ticket.To), open.TakenAt, open.Ticket.PushedAt);
+        return PutOff(open.Position, said, due, "retry-full", open.Ticket, outcome)
+            with { Attempts = open.Attempts, Expected = expected };
+    }
+
+    private EndedEntry TryAgain(AwaitedAnswer waited, StanzaBounced bounced, TimeSpan now)
+    {
+        var outcome = waited.Outcome;
+        var due = origin + now + _retries.DelayAfter(outcome.Attempts);
+        var recipient = RecipientOf(outcome.To);
+        _blocked.Block(recipient, due);
+        var said = new Deferred(outcome.Attempts, true, recipient, outcome.TakenAt ?? default, outcome.PushedAt);
+        return EndedEntry.OfAwaited(waited.Key, outcome with { Ending = Ending.Dead, Reason = "retry-full", Kind = bounced.Kind, Error = bounced.Error })
+            with { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
+    }
+
+    private static ulong RecipientOf(string to) => OwnIds.HashOf([], Encoding.UTF8.GetBytes(to));
+
+    private EndedEntry PutOff(
+        EntryPosition position, Deferred said, DateTimeOffset due, string whenFull, OutcomeTicket? ticket, Outcome? outcome = null)
+    {
+        _ended.Add(position);
+        _blocked.Block(said.Recipient, due);
+        outcome ??= ticket is null ? null : new Outcome(Ending.Dead, ticket.Id, ticket.To)
+        {
+            PushedAt = ticket.PushedAt,
+            TakenAt = said.TakenAt,
+            Attempts = said.Attempts,
+            Overtaken = said.Overtaken,
+            Meta = ticket.Meta,
+            ReplyTo = ticket.ReplyTo,
+        };
+        return new EndedEntry(position, "", "", -1, said.Attempts, outcome is null ? null : outcome with { Reason = whenFull })
+        {
+            Later = new Postponement(due, said, whenFull),
+        };
+    }
+
     private EndedEntry Await(OpenTicket open)
     {
-        var outcome = Of(open, Ending.Unconfirmed);
+        var kind = open.Ticket.Answer == AnswerKind.None ? AnswerKind.Bounce : open.Ticket.Answer;
+        var outcome = Of(open, kind == AnswerKind.Bounce ? Ending.Held : Ending.Unconfirmed);
+        if (kind == AnswerKind.Bounce && grade == ConfirmGrade.Accepted)
+            outcome = outcome with { Ending = Ending.Accepted };
         if (_awaiting.IsFull)
-            return EndedEntry.Told(open.Position, outcome with { Reason = "awaiting-full" });
-        var due = origin + (open.WrittenAt ?? open.ConfirmedAt ?? TimeSpan.Zero) + open.Ticket.AnswerWithin;
-        var waiting = new AwaitedAnswer($"{open.Position} {outcome.Id}", outcome, open.Ticket.Answer, due);
+            return EndedEntry.Told(open.Position, kind == AnswerKind.Bounce ? outcome : outcome with { Reason = "awaiting-full" });
+        var due = origin + (open.WrittenAt ?? open.ConfirmedAt ?? TimeSpan.Zero) + (kind == AnswerKind.Bounce ? retry.Keep : open.Ticket.AnswerWithin);
+        var waiting = new AwaitedAnswer($"{open.Position} {outcome.Id}", outcome, kind, due) { MayBeSentAgain = _retries.IsOn };
         _awaiting.Add(waiting);
         return new EndedEntry(open.Position, "", "", -1, 0) { Awaits = waiting };
     }
@@ -357,6 +456,7 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         WrittenAt = origin + open.WrittenAt,
         ConfirmedAt = origin + open.ConfirmedAt,
         Attempts = open.Attempts,
+        Overtaken = open.Ticket.Overtaken,
         Meta = open.Ticket.Meta,
         ReplyTo = open.Ticket.ReplyTo,
     };

@@ -44,6 +44,9 @@ public sealed record Outcome(Ending Ending, string Id, string To)
     /// <summary>How often it was written, as far as the process knows that tells it.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>Whether messages that were pushed behind it went before it: it was put off, or tried again.</summary>
+    public bool Overtaken { get; init; }
+
     /// <summary>The app's own notes: a JSON object, as it was written.</summary>
     public string? Meta { get; init; }
 
@@ -71,6 +74,7 @@ public sealed record Outcome(Ending Ending, string Id, string To)
 
         Add("reason", Reason);
         Add("attempts", Attempts > 0 ? Attempts.ToString(CultureInfo.InvariantCulture) : null);
+        Add("overtaken", Overtaken ? "1" : null);
         Add("pushed", Milliseconds(PushedAt));
         Add("taken", Milliseconds(TakenAt));
         Add("written", Milliseconds(WrittenAt));
@@ -113,6 +117,8 @@ public sealed record Outcome(Ending Ending, string Id, string To)
                 writer.WriteString("reason", Reason);
             if (Attempts > 0)
                 writer.WriteNumber("attempts", Attempts);
+            if (Overtaken)
+                writer.WriteBoolean("overtaken", true);
             Write("pushed", PushedAt);
             Write("taken", TakenAt);
             Write("written", WrittenAt);

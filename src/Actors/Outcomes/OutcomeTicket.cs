@@ -11,6 +11,12 @@ public sealed record OutcomeTicket(string Id, string To, string? ReplyTo, string
     /// <summary>How the key of every such list begins, so that no message can name a key of something else.</summary>
     public const string ReplyKeyPrefix = "bridge:reply:";
 
+    /// <summary>How often it was written before it was put off.</summary>
+    public int PriorAttempts { get; init; }
+
+    /// <summary>Whether messages that were pushed behind it went before it.</summary>
+    public bool Overtaken { get; init; }
+
     /// <summary>What it waits for before it ends.</summary>
     public AnswerKind Answer { get; init; }
 
@@ -29,4 +35,7 @@ public enum AnswerKind
 
     /// <summary>The result of a request (RFC 6120 §8.2.3), or its error.</summary>
     Result,
+
+    /// <summary>Whether it bounces, for it would be tried again.</summary>
+    Bounce,
 }

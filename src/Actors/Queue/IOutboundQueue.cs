@@ -1,3 +1,4 @@
+using Bridge.Deferral;
 using Bridge.Outcomes;
 
 namespace Bridge.Queue;
@@ -103,6 +104,9 @@ public sealed record Recovery(
 {
     /// <summary>Messages that a predecessor left waiting for an answer; told with the first session only.</summary>
     public IReadOnlyList<AwaitedAnswer> Awaiting { get; init; } = [];
+
+    /// <summary>Whom messages that were put off block, and until when; told with the first session only.</summary>
+    public IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked { get; init; } = [];
 }
 
 /// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
@@ -124,7 +128,11 @@ public sealed record TakenEntries(
     SettleResult Settled,
     IReadOnlyList<OversizeEntry> Oversize,
     long Remaining,
-    EntryPosition? LookedUpTo = null);
+    EntryPosition? LookedUpTo = null)
+{
+    /// <summary>After a take, when the next message that was put off is due; null where none was.</summary>
+    public DateTimeOffset? NextDue { get; init; }
+}
 
 /// <summary>An entry that a script dead-lettered because it was too large or empty, or its body was gone.</summary>
 /// <param name="Position">Its place.</param>
@@ -170,6 +178,12 @@ public sealed record EndedEntry(EntryPosition Position, string Reason, string De
     /// <summary>One that does not end yet: it leaves the journal, and waits for an answer.</summary>
     public AwaitedAnswer? Awaits { get; init; }
 
+    /// <summary>
+    /// One that does not end yet: it leaves the journal, or those that wait for an answer, and comes again. Its outcome is
+    /// what is told should there be no room for it.
+    /// </summary>
+    public Postponement? Later { get; init; }
+
     /// <summary>One that is not dead-lettered.</summary>
     public static EndedEntry Told(EntryPosition position, Outcome outcome) => new(position, "", "", -1, 0, outcome);
 
@@ -207,7 +221,8 @@ public sealed record ConfirmedMark(EntryPosition Position, string Endpoint, long
 /// <param name="Queued">Entries not yet taken.</param>
 /// <param name="Journal">Entries taken and not settled.</param>
 /// <param name="OldestQueued">When the oldest queued entry was pushed, where the queue knows.</param>
-public readonly record struct QueueDepth(long Queued, long Journal, DateTimeOffset? OldestQueued);
+/// <param name="Scheduled">Messages that are sent later.</param>
+public readonly record struct QueueDepth(long Queued, long Journal, DateTimeOffset? OldestQueued, long Scheduled = 0);
 
 /// <summary>What went wrong on the Redis side: a closed set, each with its reaction.</summary>
 public enum QueueFault

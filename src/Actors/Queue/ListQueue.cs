@@ -20,8 +20,8 @@ public sealed class ListQueue(
     : RedisQueue(link, settings, dead, outcomes, time)
 {
     private static readonly RedisScript Recover = RedisScript.Load("list-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "tell", "list-journal", "list-settle", "list-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "tell", "list-journal", "list-settle", "list-settle-main");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "schedule", "tell", "list-journal", "list-settle", "list-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "schedule", "tell", "list-journal", "list-settle", "list-settle-main");
     private static readonly RedisScript Read = RedisScript.Load("fence", "list-journal", "list-read-main");
 
     private readonly RedisLink _link = link;
@@ -37,6 +37,9 @@ public sealed class ListQueue(
         (settings.Keys.Outcomes, "stream"),
         (settings.Keys.Replies, "stream"),
         (settings.Keys.Awaiting, "hash"),
+        (settings.Keys.Kept, "hash"),
+        (settings.Keys.Scheduled, "zset"),
+        (settings.Keys.ScheduledContent, "hash"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;
@@ -53,20 +56,21 @@ public sealed class ListQueue(
         var connection = await _link.ConnectAsync().ConfigureAwait(false);
         var queued = LengthAsync(connection, Settings.Keys.Queue);
         var journal = LengthAsync(connection, Settings.Keys.Inflight);
-        await Task.WhenAll(queued, journal).ConfigureAwait(false);
-        return new QueueDepth(await queued.ConfigureAwait(false), await journal.ConfigureAwait(false), null);
+        var scheduled = _link.SendAsync(connection, database => database.SortedSetLengthAsync(Settings.Keys.Scheduled), Settings.CallTimeout);
+        await Task.WhenAll(queued, journal, scheduled).ConfigureAwait(false);
+        return new QueueDepth(await queued.ConfigureAwait(false), await journal.ConfigureAwait(false), null, await scheduled.ConfigureAwait(false));
     }
 
     private protected override RedisValue[] RecoverArguments(EntryPosition seen) => [seen.Low, ""];
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.Low;
 
-    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen)
+    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen, TimeSpan wait)
     {
         // Moves the head onto itself: wakes when there is one, and changes nothing (BLMOVE, Redis 6.2).
         RedisKey queue = Settings.Keys.Queue;
         RedisKeyOrValue[] arguments =
-            [queue, queue, (RedisValue)"LEFT", (RedisValue)"LEFT", (RedisValue)Settings.WaitTime.TotalSeconds];
+            [queue, queue, (RedisValue)"LEFT", (RedisValue)"LEFT", (RedisValue)wait.TotalSeconds];
         return database.ExecuteRespAsync("BLMOVE", arguments);
     }
 

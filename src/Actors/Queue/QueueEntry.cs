@@ -34,6 +34,9 @@ public readonly record struct QueueEntry(
     DateTimeOffset TakenAt,
     DateTimeOffset? PushedAt)
 {
+    /// <summary>Whether it was put off before, and its time has come.</summary>
+    public bool CameAgain { get; init; }
+
     /// <summary>The generated id as text, without a seal, which only the recipient's address makes.</summary>
     public string GeneratedId
     {

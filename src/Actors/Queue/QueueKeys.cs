@@ -19,6 +19,9 @@ public sealed record QueueKeys
         Outcomes = tagged + ":outcomes";
         Replies = tagged + ":replies";
         Awaiting = tagged + ":awaiting";
+        Kept = tagged + ":kept";
+        Scheduled = tagged + ":scheduled";
+        ScheduledContent = tagged + ":scheduled-content";
         None = tagged + ":none";
     }
 
@@ -48,6 +51,15 @@ public sealed record QueueKeys
 
     /// <summary>Messages that have left the journal and wait for an answer.</summary>
     public string Awaiting { get; }
+
+    /// <summary>What is sent of those, should it have to be sent again.</summary>
+    public string Kept { get; }
+
+    /// <summary>Messages that are sent later, by when they are due.</summary>
+    public string Scheduled { get; }
+
+    /// <summary>What is sent of those.</summary>
+    public string ScheduledContent { get; }
 
     /// <summary>
     /// A key in the queue's slot that never exists: deleting it is the first write of every script,

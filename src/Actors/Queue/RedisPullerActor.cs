@@ -512,7 +512,9 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             CountDeadLetters(settlement, (int)result.DeadLettered);
         foreach (var entry in settlement.Ended)
         {
-            if (entry.Outcome is { } outcome)
+            if (entry.Later is not null)
+                _metrics.PutOff();
+            else if (entry.Outcome is { } outcome)
                 _metrics.Ended(outcome.Ending);
         }
 

@@ -23,6 +23,11 @@ public abstract class RedisQueue : IOutboundQueue
     // Above what the client asks about the server while it connects.
     private const int ShortestLimitOfReplies = 64 * 1024;
 
+    // Of a message that comes again.
+    private const int RoomForWhatIsSaid = 1024;
+
+    // None at all would wait for ever.
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -39,6 +44,9 @@ public abstract class RedisQueue : IOutboundQueue
     // The waiting connection over which Redis was told the take script.
     private long _scriptKnownOn;
     private int _readSlice = 1;
+
+    // When the next message that was put off is due, as the last take told.
+    private DateTimeOffset? _nextDue;
 
     // From the first session on they are the caller's own.
     private volatile bool _knowsAwaiting;
@@ -61,10 +69,14 @@ public abstract class RedisQueue : IOutboundQueue
         // What ends a wait comes with it, however large: nothing above the limit is of use here.
         _waiting = new RedisLink(
             settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true,
-            Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies));
+            Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies) + RoomForWhatIsSaid);
         _deadPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
-        _keys = [keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies, keys.Awaiting];
+        _keys =
+        [
+            keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies, keys.Awaiting, keys.Kept,
+            keys.Scheduled, keys.ScheduledContent,
+        ];
     }
 
     /// <summary>The queue's settings.</summary>
@@ -120,7 +132,11 @@ public abstract class RedisQueue : IOutboundQueue
         if (_knowsAwaiting)
             return recovery;
         // Behind the fence: nobody else adds to them any more.
-        recovery = recovery with { Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false) };
+        recovery = recovery with
+        {
+            Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false),
+            Blocked = await ReadBlockedAsync(connection).ConfigureAwait(false),
+        };
         _knowsAwaiting = true;
         return recovery;
     }
@@ -228,7 +244,7 @@ public abstract class RedisQueue : IOutboundQueue
     private protected abstract RedisValue PositionArgument(EntryPosition position);
 
     /// <summary>The blocking command.</summary>
-    private protected abstract Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen);
+    private protected abstract Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen, TimeSpan wait);
 
     /// <summary>Reads the entries out of a reply, with what they have in common.</summary>
     private protected abstract EntryBatch ReadEntries(ref RESPite.Messages.RespReader reader);
@@ -288,6 +304,29 @@ public abstract class RedisQueue : IOutboundQueue
         return [.. awaiting.DistinctBy(awaited => awaited.Key)];
     }
 
+    // A key ends in whom it blocks.
+    private async Task<IReadOnlyList<(ulong Recipient, DateTimeOffset Due)>> ReadBlockedAsync(RedisConnection connection)
+    {
+        List<(ulong, DateTimeOffset)> blocked = [];
+        for (var from = 0L; ; from += AwaitingPerPage)
+        {
+            var start = from;
+            var page = await _link.SendAsync(
+                connection,
+                database => database.SortedSetRangeByRankWithScoresAsync(Settings.Keys.Scheduled, start, start + AwaitingPerPage - 1),
+                Settings.CallTimeout).ConfigureAwait(false);
+            foreach (var scheduled in page)
+            {
+                if (((string?)scheduled.Element)?.Split(':') is [_, var hash]
+                    && ulong.TryParse(hash, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var recipient) && recipient != 0)
+                    blocked.Add((recipient, DateTimeOffset.FromUnixTimeMilliseconds((long)scheduled.Score)));
+            }
+
+            if (page.Length < AwaitingPerPage)
+                return blocked;
+        }
+    }
+
     private static SettleResult Sum(SettleResult left, SettleResult right) => new(
         left.Removed + right.Removed, left.DeadLettered + right.DeadLettered, left.DeadTrimmed + right.DeadTrimmed);
 
@@ -309,11 +348,18 @@ public abstract class RedisQueue : IOutboundQueue
     private Task<RespResult> IssueWait(IDatabaseAsync database)
     {
         EntryPosition seen;
+        var wait = Settings.WaitTime;
         lock (_gate)
+        {
             seen = _memory.Seen;
+            // What is due ends a wait that nothing else ends.
+            if (_nextDue - _time.GetUtcNow() is { } left && left < wait)
+                wait = left > ShortestWait ? left : ShortestWait;
+        }
+
         try
         {
-            return IssueWaitAsync(database, seen);
+            return IssueWaitAsync(database, seen, wait);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
@@ -390,6 +436,7 @@ public abstract class RedisQueue : IOutboundQueue
             _memory.Took(session, LastOf(read.Taken));
             if (!read.Unfinished)
                 _memory.Settled(session, part.Settlement);
+            _nextDue = read.Taken.NextDue;
         }
 
         return read.Unfinished
@@ -441,16 +488,21 @@ public abstract class RedisQueue : IOutboundQueue
             Outcomes.MaxEntries,
             Outcomes.Mode == OutcomeMode.None ? "0" : "1",
             mark is { Owed: true } ? "1" : "0",
+            Settings.MaxScheduled,
             .. KindArguments(),
         ];
         foreach (var ended in settlement.Ended)
         {
             values.AddRange(
-                [PositionArgument(ended.Position), ended.Reason, ended.Detail, ended.Offset, ended.Attempts, ended.AwaitedKey ?? ended.Expected ?? ""]);
+                [PositionArgument(ended.Position), ended.Reason, ended.Later?.WhenFull ?? ended.Detail, ended.Offset, ended.Attempts, ended.AwaitedKey ?? ended.Expected ?? ""]);
             if (ended.Awaits is { } awaited)
-                values.AddRange([awaited.Key, awaited.Json(), -1]);
+                values.AddRange([awaited.Key, awaited.Json(), awaited.MayBeSentAgain ? -2 : -1]);
             else
+            {
+                if (ended.Later is { } later)
+                    values.AddRange([string.Create(CultureInfo.InvariantCulture, $"{later.Due.ToUnixTimeMilliseconds()} {later.Said.Recipient:x}"), later.Said.Line(), -3]);
                 AddOutcome(values, ended.Outcome);
+            }
         }
 
         return [.. values];

@@ -12,18 +12,28 @@ namespace Bridge.Queue;
 internal static class StreamEnvelope
 {
     /// <summary>Writes the envelope from a reader that stands before the first field's name.</summary>
-    public static ReadOnlyMemory<byte> Write(RespReader reader, int fields)
+    /// <param name="reader">Behind which nothing is read.</param>
+    /// <param name="fields">How many.</param>
+    /// <param name="deferred">What Bridge says of an entry that it has added again, see <see cref="Deferral.Deferred" />: its last field. It is put before the envelope.</param>
+    public static ReadOnlyMemory<byte> Write(RespReader reader, int fields, out ReadOnlyMemory<byte> deferred)
     {
+        deferred = default;
         var output = new ArrayBufferWriter<byte>();
         output.Write("{"u8);
         for (var i = 0; i < fields; i++)
         {
-            if (i > 0)
-                output.Write(","u8);
             reader.MoveNextScalar();
             var name = reader.ReadByteArray() ?? [];
             reader.MoveNextScalar();
             var value = reader.ReadByteArray() ?? [];
+            if (i > 1 && i == fields - 1 && name is [Deferral.Deferred.FirstByte])
+            {
+                deferred = value;
+                break;
+            }
+
+            if (i > 0)
+                output.Write(","u8);
             WriteString(output, name);
             output.Write(":"u8);
             if (name.AsSpan().SequenceEqual("meta"u8) && IsObject(value))

@@ -25,9 +25,9 @@ public sealed class StreamQueue(
     : RedisQueue(link, settings, dead, outcomes, time)
 {
     private static readonly RedisScript Recover = RedisScript.Load("stream-position", "stream-recover");
-    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-take-main");
-    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-settle-main");
-    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "tell", "stream-position", "stream-settle", "stream-read-main");
+    private static readonly RedisScript Take = RedisScript.Load("fence", "bury", "schedule", "tell", "stream-position", "stream-settle", "stream-take-main");
+    private static readonly RedisScript Settle = RedisScript.Load("fence", "bury", "schedule", "tell", "stream-position", "stream-settle", "stream-settle-main");
+    private static readonly RedisScript Read = RedisScript.Load("fence", "bury", "schedule", "tell", "stream-position", "stream-settle", "stream-read-main");
     private static readonly RedisScript Depth = RedisScript.Load("stream-depth");
 
     private readonly string _idPrefix = StreamElement.IdPrefix(settings.Keys.Queue);
@@ -44,6 +44,9 @@ public sealed class StreamQueue(
         (settings.Keys.Outcomes, "stream"),
         (settings.Keys.Replies, "stream"),
         (settings.Keys.Awaiting, "hash"),
+        (settings.Keys.Kept, "hash"),
+        (settings.Keys.Scheduled, "zset"),
+        (settings.Keys.ScheduledContent, "hash"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;
@@ -74,7 +77,14 @@ public sealed class StreamQueue(
             return new QueueDepth(
                 queued,
                 journal,
-                EntryPosition.TryParse(reader.ReadString(), out var oldest) ? StreamElement.PushedAt(oldest) : null);
+                EntryPosition.TryParse(reader.ReadString(), out var oldest) ? StreamElement.PushedAt(oldest) : null,
+                ReadScheduled(ref reader));
+        }
+
+        static long ReadScheduled(ref RespReader reader)
+        {
+            reader.MoveNextScalar();
+            return reader.ReadInt64();
         }
     }
 
@@ -84,12 +94,12 @@ public sealed class StreamQueue(
 
     private protected override RedisValue PositionArgument(EntryPosition position) => position.ToString();
 
-    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen)
+    private protected override Task<RespResult> IssueWaitAsync(IDatabaseAsync database, EntryPosition seen, TimeSpan wait)
     {
         // XREAD delivers to nobody: it only tells that there is something behind what was taken.
         RedisKeyOrValue[] arguments =
         [
-            (RedisValue)"COUNT", (RedisValue)1, (RedisValue)"BLOCK", (RedisValue)(long)Settings.WaitTime.TotalMilliseconds,
+            (RedisValue)"COUNT", (RedisValue)1, (RedisValue)"BLOCK", (RedisValue)(long)Math.Ceiling(wait.TotalMilliseconds),
             (RedisValue)"STREAMS", (RedisKey)Settings.Keys.Queue, (RedisValue)seen.ToString(),
         ];
         return database.ExecuteRespAsync("XREAD", arguments);
@@ -165,7 +175,8 @@ internal static class StreamElement
         var fields = reader.AggregateLength() / 2;
         var ahead = reader;
         reader.SkipChildren();
-        return StreamEnvelope.Write(ahead, fields);
+        var envelope = StreamEnvelope.Write(ahead, fields, out var deferred);
+        return deferred.IsEmpty ? envelope : (byte[])[.. deferred.Span, (byte)'\n', .. envelope.Span];
     }
 
 }

@@ -7,7 +7,8 @@ namespace Bridge.Queue;
 /// <summary>
 /// What the scripts that settle, take and read answer, in this order: removed, dead-lettered, dead
 /// letters trimmed, remaining, next slice, whether the settlement is unfinished, entries that the script
-/// dead-lettered (position and size in turn), what entries have in common, entries.
+/// dead-lettered (position and size in turn), what entries have in common, entries; a take besides when the next scheduled
+/// message is due.
 /// </summary>
 /// <param name="Taken">The reply in the seam's terms.</param>
 /// <param name="Slice">How many entries the next call should look at first.</param>
@@ -56,8 +57,14 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
                 throw Unreadable();
         }
 
-        return new TakeReply(new TakenEntries(batch, new SettleResult(removed, dead, trimmed), buried, remaining), slice, unfinished);
+        return new TakeReply(
+            new TakenEntries(batch, new SettleResult(removed, dead, trimmed), buried, remaining) { NextDue = NextDue(ref reader) }, slice, unfinished);
     }
+
+    private static DateTimeOffset? NextDue(ref RespReader reader) =>
+        reader.TryMoveNext() && double.TryParse(reader.ReadString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var milliseconds)
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Clamp(milliseconds, 0, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            : null;
 
     /// <summary>The fault of a reply that Bridge's scripts cannot have made from what Bridge wrote.</summary>
     internal static QueueFaultException Unreadable() =>

@@ -36,6 +36,9 @@ public sealed record BridgeSettings
     /// <summary>How long answers are waited for, and by how many messages.</summary>
     public AnswerSettings Answers { get; init; } = new();
 
+    /// <summary>Whether what a server could not deliver for now is tried again.</summary>
+    public RetrySettings Retry { get; init; } = new();
+
     /// <summary>Ownership of queue and domain.</summary>
     public required LeaseSettings Lease { get; init; }
 
@@ -95,6 +98,9 @@ public sealed record QueueSettings
 
     /// <summary>Bytes of one entry above which the script dead-letters it without handing it over.</summary>
     public required int MaxEntryBytes { get; init; }
+
+    /// <summary>Messages that may wait for their time at once; one more is dead-lettered.</summary>
+    public int MaxScheduled { get; init; } = 100_000;
 
     /// <summary>Bridge's own deadline on every Redis call that does not block.</summary>
     public required TimeSpan CallTimeout { get; init; }
@@ -332,6 +338,22 @@ public sealed record AnswerSettings
 
     /// <summary>Messages that may wait outside the journal; one more ends at once, as unconfirmed.</summary>
     public int MaxAwaiting { get; init; } = 100_000;
+}
+
+/// <summary>What follows a bounce of type <c>wait</c> (RFC 6120 §8.3.2).</summary>
+public sealed record RetrySettings
+{
+    /// <summary>How often a message is tried again; 0: never.</summary>
+    public int Limit { get; init; }
+
+    /// <summary>How long after the first bounce; it doubles with each.</summary>
+    public TimeSpan Delay { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest that it becomes.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long after its confirmation a message is kept for a bounce that comes late.</summary>
+    public TimeSpan Keep { get; init; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>Ownership of queue and domain.</summary>

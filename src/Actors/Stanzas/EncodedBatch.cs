@@ -1,4 +1,5 @@
 using System.Buffers;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 
@@ -23,6 +24,15 @@ public readonly record struct EncodedEntry(
     DateTimeOffset TakenAt,
     OutcomeTicket? Ticket = null)
 {
+    /// <summary>See <see cref="EncodeResult.NotYet" />.</summary>
+    public NotYet? NotYet { get; init; }
+
+    /// <summary>See <see cref="EncodeResult.Recipient" />.</summary>
+    public ulong Recipient { get; init; }
+
+    /// <summary>What was said of it when it was put off, if it was.</summary>
+    public Deferred? Deferred { get; init; }
+
     /// <summary>Whether the entry goes to the dead-letter stream instead of the socket.</summary>
     public bool IsRejected => Rejection.Reason != RejectionReason.None;
 }

@@ -64,6 +64,9 @@ internal enum EnvelopeField
 
     /// <summary>How long an answer is waited for.</summary>
     Timeout,
+
+    /// <summary>When it is to be sent.</summary>
+    NotBefore,
 }
 
 /// <summary>Processing hints of XEP-0334.</summary>
@@ -137,7 +140,7 @@ internal ref struct Envelope
     public static readonly ImmutableArray<string> FieldNames =
     [
         "to", "from", "id", "type", "body", "subject", "thread", "lang", "xml", "stanza",
-        "ttl", "expires", "store", "meta", "at", "replyTo", "receipt", "timeout",
+        "ttl", "expires", "store", "meta", "at", "replyTo", "receipt", "timeout", "notBefore",
     ];
 
     /// <summary>Message types (RFC 6121 §5.2.2); errors are answers, which no app originates.</summary>
@@ -147,7 +150,7 @@ internal ref struct Envelope
     public static readonly ImmutableArray<string> HintNames = ["store", "no-store", "no-copy", "no-permanent-store"];
 
     // The longest name, each of its characters written as an escape of six.
-    private const int MaxEscapedNameBytes = 6 * 7;
+    private const int MaxEscapedNameBytes = 6 * 9;
 
     private static readonly byte[][] FieldNameBytes = [.. FieldNames.Select(Encoding.ASCII.GetBytes)];
 
@@ -225,6 +228,9 @@ internal ref struct Envelope
 
     /// <summary>How long an answer is waited for, where the app says.</summary>
     public TimeSpan? Timeout;
+
+    /// <summary>When it is to be sent, at the earliest.</summary>
+    public DateTimeOffset? NotBefore;
 
     /// <summary>Where <c>receipt</c> stands; -1 where it does not.</summary>
     public readonly int ReceiptOffset => _receiptOffset;
@@ -332,7 +338,7 @@ internal ref struct Envelope
             case EnvelopeField.Timeout:
                 _timeoutOffset = offset;
                 break;
-            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo:
+            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo or EnvelopeField.NotBefore:
                 break;
             default:
                 // What a whole stanza says itself.
@@ -359,6 +365,7 @@ internal ref struct Envelope
         EnvelopeField.Receipt => ReadReceipt(ref reader, out fault),
         EnvelopeField.Expires => ReadTime(ref reader, field, out Expires, out fault),
         EnvelopeField.At => ReadTime(ref reader, field, out At, out fault),
+        EnvelopeField.NotBefore => ReadTime(ref reader, field, out NotBefore, out fault),
         EnvelopeField.Store => ReadStore(ref reader, out fault),
         EnvelopeField.ReplyTo => ReadReplyTo(ref reader, out fault),
         _ => ReadMeta(ref reader, out fault),

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 
@@ -10,6 +11,11 @@ namespace Bridge.Stanzas;
 /// <param name="Detail">One short line for the producer's developer; never the body of the message. May be null.</param>
 public readonly record struct Rejection(RejectionReason Reason, int Offset, string? Detail);
 
+/// <summary>An entry that is to be sent later.</summary>
+/// <param name="Due">When, at the earliest.</param>
+/// <param name="PushedAt">When it was pushed, where that is known.</param>
+public sealed record NotYet(DateTimeOffset Due, DateTimeOffset? PushedAt);
+
 /// <summary>What became of one entry in the encoder.</summary>
 /// <param name="Rejection">Set when nothing was appended.</param>
 /// <param name="OwnIdHash">
@@ -19,8 +25,17 @@ public readonly record struct Rejection(RejectionReason Reason, int Offset, stri
 /// <param name="Ticket">Where somebody wants to be told how the entry ends; null otherwise.</param>
 public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash, OutcomeTicket? Ticket = null)
 {
+    /// <summary>Set when nothing was appended because it is too early.</summary>
+    public NotYet? NotYet { get; init; }
+
+    /// <summary>Where messages may be tried again, the hash of the bare address that it is written to.</summary>
+    public ulong Recipient { get; init; }
+
+    /// <summary>What was said of it when it was put off, if it was.</summary>
+    public Deferred? Deferred { get; init; }
+
     /// <summary>Whether the stanza's bytes were appended to the output.</summary>
-    public bool Accepted => Rejection.Reason == RejectionReason.None;
+    public bool Accepted => Rejection.Reason == RejectionReason.None && NotYet is null;
 }
 
 /// <summary>

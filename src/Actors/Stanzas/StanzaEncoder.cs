@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -29,6 +30,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private readonly byte[] _delayBeforeStamp;
     private readonly OutcomeMode _outcomes;
     private readonly bool _askReceipts;
+    private readonly bool _mayTryAgain;
     private readonly AnswerSettings _answers;
 
     /// <summary>Prepares an encoder.</summary>
@@ -37,15 +39,17 @@ public sealed class StanzaEncoder : IStanzaEncoder
     /// <param name="outcomes">Of which entries the ending is told though they name no list for it: those get a ticket.</param>
     /// <param name="askReceipts">Whether receipts are asked for where the message does not say.</param>
     /// <param name="answers">How long answers are waited for where the message does not say.</param>
+    /// <param name="mayTryAgain">Whether messages may be tried again: each gets a ticket, and the hash of its recipient.</param>
     /// <exception cref="ArgumentException">The settings contradict themselves: a domain is not canonical, or the default <c>from</c> is not a JID of an allowed one.</exception>
     public StanzaEncoder(
-        StanzaSettings settings, string componentDomain, OutcomeMode outcomes = OutcomeMode.None, bool askReceipts = false, AnswerSettings? answers = null)
+        StanzaSettings settings, string componentDomain, OutcomeMode outcomes = OutcomeMode.None, bool askReceipts = false, AnswerSettings? answers = null, bool mayTryAgain = false)
     {
         ArgumentNullException.ThrowIfNull(settings);
         _firewall = new StanzaFirewall(settings, componentDomain);
         _maxBytes = settings.MaxBytes;
         _outcomes = outcomes;
         _askReceipts = askReceipts;
+        _mayTryAgain = mayTryAgain;
         _answers = answers ?? new AnswerSettings();
         _delayStampAfter = settings.DelayStampAfter;
         _defaultFrom = Encoding.UTF8.GetBytes(settings.DefaultFrom);
@@ -58,6 +62,21 @@ public sealed class StanzaEncoder : IStanzaEncoder
     public EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(output);
+        var bytes = entry.Payload.Span;
+        return bytes.IsEmpty || bytes[0] != Deferred.FirstByte || !Deferred.TryRead(bytes, out var deferred, out var length)
+            ? EncodePushed(entry, output, now)
+            : Again(EncodePushed(
+                entry with { Payload = entry.Payload[length..], TakenAt = deferred!.TakenAt, PushedAt = deferred.PushedAt, CameAgain = true }, output, now), deferred);
+    }
+
+    private static EncodeResult Again(in EncodeResult result, Deferred deferred) => result with
+    {
+        Deferred = deferred,
+        Ticket = result.Ticket is { } ticket ? ticket with { PriorAttempts = deferred.Attempts, Overtaken = deferred.Overtaken } : null,
+    };
+
+    private EncodeResult EncodePushed(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
+    {
         var payload = StanzaFirewall.Trim(entry.Payload.Span, out var start);
         if (payload.IsEmpty)
             return Reject(RejectionReason.EmptyPayload, 0, "nothing but white space");
@@ -78,7 +97,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
                 break;
         }
 
-        if (result.Accepted)
+        if (result.Accepted || result.NotYet is not null)
             return result;
         if (result.Ticket is null && _outcomes != OutcomeMode.None)
             result = result with { Ticket = new OutcomeTicket(entry.GeneratedId, "", null, null, entry.PushedAt) };
@@ -117,7 +136,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var id = raw.AddId ? generatedId : Plain(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped);
-        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer));
+        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer)) { Recipient = RecipientOf(to) };
     }
 
     // A receipt is for what a person reads (XEP-0184 §5.1), and not for many at once (§5.3). A request is answered in any case
@@ -227,7 +246,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
             var result = !accepted ? new EncodeResult(fault, 0)
                 : envelope.Stanza.Exists ? EncodeInnerStanza(envelope, entry, wish, output, now)
                 : EncodeFields(envelope, entry, wish, output, now);
-            return result.Accepted || (_outcomes == OutcomeMode.None && wish.ReplyTo is null)
+            return result.Accepted || (result.NotYet is null && _outcomes == OutcomeMode.None && wish.ReplyTo is null)
                 ? result
                 : result with { Ticket = TicketOfRejected(envelope, entry, wish) };
         }
@@ -252,6 +271,15 @@ public sealed class StanzaEncoder : IStanzaEncoder
             return Inner(RejectionReason.JsonStanzaInvalid, new Rejection(RejectionReason.EmptyPayload, 0, "nothing but white space"), envelope, envelope.Stanza, 0);
         if (IsExpired(envelope, entry, now, out var expired))
             return new EncodeResult(expired, 0);
+        // Whether it could be sent at all is said now.
+        if (envelope.NotBefore > now && !entry.CameAgain)
+        {
+            var check = _firewall.Check(stanza);
+            return check.Reason == RejectionReason.None
+                ? default(EncodeResult) with { NotYet = new NotYet(envelope.NotBefore.Value, envelope.At ?? entry.PushedAt) }
+                : Inner(RejectionReason.JsonStanzaInvalid, check, envelope, envelope.Stanza, start);
+        }
+
         var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, wish, output, now);
         return result.Accepted || result.Rejection.Reason is RejectionReason.Oversize or RejectionReason.JsonConflictingFields
             ? result
@@ -284,12 +312,14 @@ public sealed class StanzaEncoder : IStanzaEncoder
         Span<byte> generatedId = stackalloc byte[GeneratedIds.MaxBytes];
         if (!ownId)
             generatedId = generatedId[..entry.Ids.Write(entry.Position, envelope.Bytes(envelope.To), generatedId)];
-        var pushedAt = envelope.At ?? entry.PushedAt;
+        var pushedAt = Later(envelope.At ?? entry.PushedAt, envelope.NotBefore);
         var answer = (envelope.Receipt ?? (_askReceipts && envelope.Body.Exists)) && MayAskReceipt(MessageTypeBytes[envelope.Type])
             ? AnswerKind.Receipt
             : AnswerKind.None;
         if (wish.IsPointless(answer, out fault))
             return new EncodeResult(fault, 0);
+        if (envelope.NotBefore > now && !entry.CameAgain)
+            return default(EncodeResult) with { NotYet = new NotYet(envelope.NotBefore.Value, envelope.At ?? entry.PushedAt) };
         scoped var message = new EnvelopeMessage(
             ownId ? envelope.Bytes(envelope.Id) : generatedId,
             hasOriginId,
@@ -307,7 +337,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var to = envelope.Bytes(envelope.To);
-        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, pushedAt, answer));
+        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, envelope.At ?? entry.PushedAt, answer)) { Recipient = RecipientOf(to) };
     }
 
     private void WriteMessage(ref StanzaWriter writer, scoped in Envelope envelope, scoped in EnvelopeMessage message)
@@ -371,8 +401,13 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private bool IsLate(DateTimeOffset? pushedAt, DateTimeOffset now) =>
         pushedAt is { } pushed && now - pushed > _delayStampAfter;
 
-    // A time to live counts from the push; where nobody knows that, from the moment the entry was
-    // first taken, which is the earliest that Bridge can vouch for.
+    private static DateTimeOffset? Later(DateTimeOffset? pushedAt, DateTimeOffset? notBefore) =>
+        notBefore is { } due && !(pushedAt > due) ? due : pushedAt;
+
+    private ulong RecipientOf(ReadOnlySpan<byte> to) => _mayTryAgain ? OwnIds.HashOf([], to) : 0;
+
+    // A time to live counts from when the message was to be sent, else from the push; where nobody knows that, from the moment
+    // the entry was first taken, which is the earliest that Bridge can vouch for.
     private static bool IsExpired(in Envelope envelope, in QueueEntry entry, DateTimeOffset now, out Rejection rejection)
     {
         rejection = default;
@@ -380,7 +415,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         // A difference cannot overflow; a sum could, for an entry id far in the future.
         var expired = envelope.Expires is { } deadline && now >= deadline;
         if (envelope.Ttl is { } ttl)
-            expired |= now - (envelope.At ?? entry.PushedAt ?? entry.TakenAt) >= ttl;
+            expired |= now - (Later(envelope.At ?? entry.PushedAt, envelope.NotBefore) ?? entry.TakenAt) >= ttl;
         if (!expired)
             return false;
         rejection = new Rejection(RejectionReason.Expired, -1, "the time to live ended before it could be sent");
@@ -399,7 +434,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private OutcomeTicket? TicketOf(in OutcomeWish wish, ReadOnlySpan<byte> id, ReadOnlySpan<byte> to, DateTimeOffset? pushedAt, AnswerKind answer)
     {
         // Who waits for an answer wants to hear that none came.
-        var wanted = wish.ReplyTo is not null || wish.Mode == OutcomeMode.All || (answer != AnswerKind.None && wish.Mode == OutcomeMode.Failures);
+        var wanted = wish.ReplyTo is not null || wish.Mode == OutcomeMode.All || _mayTryAgain || (answer != AnswerKind.None && wish.Mode == OutcomeMode.Failures);
         return wanted
             ? new OutcomeTicket(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(to), wish.ReplyTo, wish.Meta, pushedAt)
             {

@@ -78,7 +78,12 @@ public sealed class StanzaWriterActor : ReceiveActor
                 result.Rejection,
                 result.OwnIdHash,
                 entry.TakenAt,
-                result.Ticket);
+                result.Ticket)
+            {
+                NotYet = result.NotYet,
+                Recipient = result.Recipient,
+                Deferred = result.Deferred,
+            };
         }
 
         work.Entries.Release();

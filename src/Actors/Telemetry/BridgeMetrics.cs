@@ -122,6 +122,7 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> OutcomesCounter = Meter.CreateCounter<long>("bridge.outcomes", "{outcome}", "Endings that were told with a settlement.");
     private static readonly Counter<long> RepliesCounter = Meter.CreateCounter<long>("bridge.replies", "{reply}", "Replies put into the lists that messages named.");
     private static readonly Counter<long> RepliesDroppedCounter = Meter.CreateCounter<long>("bridge.replies.dropped", "{reply}", "Replies whose list Redis refused to extend.");
+    private static readonly Counter<long> PutOffCounter = Entries("put_off", "Entries that are sent later: it was too early for them, or they, or others to their recipient, bounced.");
     private static readonly Counter<long> AnswersDroppedCounter = Meter.CreateCounter<long>("bridge.answers.dropped", "{stanza}", "Receipts and results for what had ended before, or was answered before.");
     private static readonly Counter<long> ReconnectsCounter = Meter.CreateCounter<long>("bridge.reconnects", "{reconnect}", "Streams that ended or did not come about, and are tried again.");
     private static readonly Counter<long> RedisFaultsCounter = Meter.CreateCounter<long>("bridge.redis.faults", "{fault}", "Calls to Redis that failed.");
@@ -199,6 +200,9 @@ public sealed class BridgeMetrics
 
     /// <summary>The bounds of the dead-letter stream pushed out its oldest ones: they are lost for good.</summary>
     public void DeadLettersTrimmed(long entries) => DeadTrimmedCounter.Add(entries, bridge);
+
+    /// <summary>An entry was put off.</summary>
+    public void PutOff() => PutOffCounter.Add(1, bridge);
 
     /// <summary>A receipt or a result came for what waits for none any more.</summary>
     public void AnswerDropped() => AnswersDroppedCounter.Add(1, bridge);

@@ -87,6 +87,9 @@ public sealed record BridgeSnapshot
     /// <summary>Entries whose barrier returned and whose hold is not over.</summary>
     public long HeldEntries { get; init; }
 
+    /// <summary>Messages that are sent later.</summary>
+    public long ScheduledEntries { get; init; }
+
     /// <summary>Entries that have left the journal and wait for an answer.</summary>
     public long AwaitingEntries { get; init; }
 

@@ -24,6 +24,7 @@ public sealed class StatusGauges : IDisposable
         Gauge("bridge.unconfirmed.entries", "{entry}", "Entries taken whose barrier has not returned.", snapshot => snapshot.UnconfirmedEntries);
         Gauge("bridge.unconfirmed.bytes", "By", "Bytes taken whose barrier has not returned.", snapshot => snapshot.UnconfirmedBytes);
         Gauge("bridge.held.entries", "{entry}", "Entries whose barrier returned and whose hold is not over.", snapshot => snapshot.HeldEntries);
+        Gauge("bridge.scheduled.entries", "{entry}", "Messages that are sent later.", snapshot => snapshot.ScheduledEntries);
         Gauge("bridge.awaiting.entries", "{entry}", "Entries that have left the journal and wait for an answer.", snapshot => snapshot.AwaitingEntries);
         Gauge("bridge.window.limit", "{entry}", "Entries that may be unconfirmed at the moment.", snapshot => snapshot.WindowLimit);
         Gauge("bridge.owner", null, "1 while the bridge owns its queue, else 0.",

@@ -68,6 +68,7 @@ internal sealed partial class BridgeReader(
                 ResultTimeout = read.Duration("answers.result-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
                 MaxAwaiting = read.Number("answers.max-awaiting", 1, 10_000_000),
             },
+            Retry = ReadRetry(),
             Lease = ReadLease(queue),
             Writers = read.Number("writers", 1, 64),
             DrainTimeout = read.Duration("drain-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(10)),
@@ -103,6 +104,22 @@ internal sealed partial class BridgeReader(
             MaxEntryBytes = read.Size("queue.max-entry-bytes", 1024, 16 * MiB),
             CallTimeout = read.Duration("queue.call-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30)),
             WaitTime = read.Duration("queue.wait-time", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)),
+            MaxScheduled = read.Number("queue.max-scheduled", 1, 10_000_000),
+        };
+    }
+
+    private RetrySettings ReadRetry()
+    {
+        var delay = read.Duration("retry.delay", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        var longest = read.Duration("retry.max-delay", TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        if (longest < delay)
+            read.Mistake("retry.max-delay", Quantity.Format(longest), "not less than retry.delay, " + Quantity.Format(delay));
+        return new RetrySettings
+        {
+            Limit = read.Number("retry.limit", 0, 100),
+            Delay = delay,
+            MaxDelay = longest,
+            Keep = read.Duration("retry.keep", TimeSpan.Zero, TimeSpan.FromHours(1)),
         };
     }
 

@@ -508,13 +508,52 @@ public sealed class DeliveryWindowTests
         Assert.DoesNotContain(rejectedPositions, p => p.Low <= settled && !seenRejected.Contains(p));
     }
 
+    [Fact]
+    public void What_is_not_written_yet_queues_up_behind_a_bounced_message_to_its_recipient_and_the_rest_is_written()
+    {
+        var book = new EndingBook(
+            new OutcomeSettings { Mode = OutcomeMode.All, MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), new RetrySettings { Limit = 1 }, ConfirmGrade.Held, DateTimeOffset.UnixEpoch);
+        var window = new DeliveryWindow(Limits with { UnconfirmedEntries = 2, BarrierEntries = 2 }, ConfirmGrade.Held, Hold, book);
+        var batch = new EncodedEntry[5];
+        for (var i = 0; i < batch.Length; i++)
+        {
+            // The second and the fourth are for somebody else.
+            var to = i % 2 == 0 ? "ada@example.test" : "eve@example.test";
+            var id = System.Text.Encoding.ASCII.GetBytes($"m{i}");
+            batch[i] = new EncodedEntry(P((ulong)i + 1), 10 * i, 10, 10, default, OwnIds.HashOf(id, System.Text.Encoding.ASCII.GetBytes(to)), default, new OutcomeTicket($"m{i}", to, null, null, null))
+            {
+                Recipient = OwnIds.HashOf([], System.Text.Encoding.ASCII.GetBytes(to)),
+            };
+        }
+
+        book.Remember(batch);
+        window.Append(new EncodedBatch(1, 0, batch, System.Buffers.ArrayPool<byte>.Shared.Rent(64)), At(0));
+        Assert.True(window.TryNextWrite(null, 1, At(0), out var first));
+        Assert.Equal((0, 20), (first.Offset, first.Length));
+
+        var bounce = new StanzaBounced(StanzaKind.Message, "m0", "ada@example.test", null, new StanzaError(StanzaErrorType.Wait, StanzaErrorCondition.ResourceConstraint, null));
+        window.End(book.Bounced(bounce, EntryPosition.Zero, At(0)).Ended!, At(0));
+
+        var ended = window.TakeSettleable()!.Ended;
+        Assert.Equal([(1UL, 1), (3UL, 0), (5UL, 0)], ended.Select(entry => (entry.Position.Low, entry.Later!.Said.Attempts)));
+        Assert.Single(ended.Select(entry => entry.Later!.Due).Distinct());
+        Assert.True(window.TryNextWrite(null, 1, At(0), out var barrier));
+        window.BarrierReturned(barrier.Barrier, At(1));
+        Assert.True(window.TryNextWrite(null, 1, At(1), out var second));
+        Assert.Equal((30, 10), (second.Offset, second.Length));
+        // Nor when it is read from the journal again, before Redis has put it off.
+        window.ForgetAll();
+        window.Append(new EncodedBatch(2, 0, batch[2..3], System.Buffers.ArrayPool<byte>.Shared.Rent(64)), At(2));
+        Assert.False(window.TryNextWrite(null, 1, At(2), out _));
+    }
+
     /// <summary>A barrier that is written and returns at this time.</summary>
     private static void Prove(DeliveryWindow window, TimeSpan at) =>
         Assert.True(window.BarrierReturned(window.NextBarrier(at).Barrier, at).Expected);
 
     private static EndedEntry Ended(ulong sequence) => EndedEntry.Told(P(sequence), new Outcome(Ending.Bounced, "1", "ada@example.test"));
 
-    private static EndingBook Untold() => new(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), ConfirmGrade.Held, default);
+    private static EndingBook Untold() => new(new OutcomeSettings { MaxEntries = 1, Buffer = 1 }, new AnswerSettings(), new RetrySettings(), ConfirmGrade.Held, default);
 
     private static DeliveryWindow Accepting() => new(Limits, ConfirmGrade.Accepted, TimeSpan.Zero, Untold());
 

@@ -1,4 +1,5 @@
 using Bridge.Connection;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -31,7 +32,7 @@ public sealed class EndingBookTests
     public void An_outcome_says_what_became_of_the_message_and_when()
     {
         var origin = DateTimeOffset.UnixEpoch;
-        _book = new EndingBook(Settings(OutcomeMode.All), new AnswerSettings(), ConfirmGrade.Held, origin);
+        _book = new EndingBook(Settings(OutcomeMode.All), new AnswerSettings(), new RetrySettings(), ConfirmGrade.Held, origin);
         var ticket = new OutcomeTicket("a", Ada, "bridge:reply:1", "{}", origin.AddSeconds(1));
         var open = _book.Open(Entry(1, "a") with { Ticket = ticket, TakenAt = origin.AddSeconds(2) })!;
         Assert.Equal(1, _book.RepliesOwed);
@@ -70,11 +71,11 @@ public sealed class EndingBookTests
     {
         Open(1, "a");
         Open(2, "b");
-        var meaning = _book.Bounced(Error("b"), EntryPosition.Zero);
+        var meaning = _book.Bounced(Error("b"), EntryPosition.Zero, default);
 
         Assert.Equal(["2 Bounced b"], Told([meaning.Ended!]));
         Assert.True(_book.HasEnded(P(2)));
-        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("b"), EntryPosition.Zero));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("b"), EntryPosition.Zero, default));
         Assert.Equal(["1 Held a"], Told(_book.Settled(P(2))));
         Assert.False(_book.HasEnded(P(2)));
     }
@@ -83,7 +84,7 @@ public sealed class EndingBookTests
     public void Read_again_after_it_ended_it_has_no_ticket()
     {
         Open(1, "a");
-        _book.Bounced(Error("a"), EntryPosition.Zero);
+        _book.Bounced(Error("a"), EntryPosition.Zero, default);
         _book.ForgetOpen();
 
         Assert.True(_book.HasEnded(P(1)));
@@ -99,18 +100,18 @@ public sealed class EndingBookTests
         _book = Book(mode);
         _book.Remember([Entry(1, "a")]);
 
-        var sealedId = _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1));
+        var sealedId = _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1), default);
         Assert.Equal((true, told ? true : null), (sealedId.IsOurs, sealedId.Told?.Late));
-        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1)));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(1, Ada)), P(1), default));
         // Of the app's own id nobody knows any more when its message left.
-        var ownId = _book.Bounced(Error("a"), P(1));
+        var ownId = _book.Bounced(Error("a"), P(1), default);
         Assert.Equal((true, told ? ownIdIsLate : null), (ownId.IsOurs, ownId.Told?.Late));
     }
 
     [Fact]
     public void Where_nobody_asked_a_bounce_is_told_and_ends_nothing()
     {
-        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
+        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1), default);
 
         Assert.Equal((true, null, false), (meaning.IsOurs, meaning.Ended, meaning.Told!.Late));
         Assert.False(_book.HasEnded(P(2)));
@@ -120,10 +121,10 @@ public sealed class EndingBookTests
     public void An_entry_that_ends_by_its_generated_id_must_have_that_id_in_the_journal_too()
     {
         Open(2, SealedIds.Of(2, Ada), own: false);
-        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1));
+        var meaning = _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1), default);
 
         Assert.Equal((P(2), "b-0123456789abcdef-2", Ending.Bounced), (meaning.Ended!.Position, meaning.Ended.Expected, meaning.Ended.Outcome!.Ending));
-        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1)));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada)), P(1), default));
     }
 
     [Fact]
@@ -133,7 +134,7 @@ public sealed class EndingBookTests
         var earlier = new GeneratedIds("ffffffffffffffff", ofStream: false, SealedIds.Seal);
         Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
         var length = earlier.Write(P(2), "ada@example.test"u8, id);
-        _book.Bounced(Error(System.Text.Encoding.ASCII.GetString(id[..length])), P(1));
+        _book.Bounced(Error(System.Text.Encoding.ASCII.GetString(id[..length])), P(1), default);
 
         Assert.Equal("2 Held", Told(_book.Settled(P(2)))[0][..6]);
     }
@@ -144,8 +145,8 @@ public sealed class EndingBookTests
     public void An_error_from_somebody_else_ends_nothing(string from)
     {
         Open(1, "a");
-        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("a", from), EntryPosition.Zero));
-        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada), from), EntryPosition.Zero));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error("a", from), EntryPosition.Zero, default));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Error(SealedIds.Of(2, Ada), from), EntryPosition.Zero, default));
     }
 
     [Fact]
@@ -153,11 +154,11 @@ public sealed class EndingBookTests
     {
         for (var i = 1; i <= 4; i++)
             Open(i, "a");
-        Assert.Equal(P(1), _book.Bounced(Error("a"), EntryPosition.Zero).Ended!.Position);
+        Assert.Equal(P(1), _book.Bounced(Error("a"), EntryPosition.Zero, default).Ended!.Position);
         Assert.Equal(["2 Held a"], Told(_book.Settled(P(2))));
-        Assert.Equal(P(3), _book.Bounced(Error("a"), P(2)).Ended!.Position);
-        Assert.Equal(P(4), _book.Bounced(Error("a"), P(2)).Ended!.Position);
-        Assert.Null(_book.Bounced(Error("a"), P(2)).Ended);
+        Assert.Equal(P(3), _book.Bounced(Error("a"), P(2), default).Ended!.Position);
+        Assert.Equal(P(4), _book.Bounced(Error("a"), P(2), default).Ended!.Position);
+        Assert.Null(_book.Bounced(Error("a"), P(2), default).Ended);
     }
 
     [Fact]
@@ -168,18 +169,18 @@ public sealed class EndingBookTests
         _book.Dead(P(2), new Rejection(RejectionReason.Convicted, -1, null), 1, tickets[1]);
         Open(5, "a");
 
-        Assert.Equal([1UL, 3UL, 5UL], Enumerable.Range(0, 3).Select(_ => _book.Bounced(Error("a"), EntryPosition.Zero).Ended!.Position.Low));
+        Assert.Equal([1UL, 3UL, 5UL], Enumerable.Range(0, 3).Select(_ => _book.Bounced(Error("a"), EntryPosition.Zero, default).Ended!.Position.Low));
     }
 
     [Fact]
     public void It_is_full_when_so_many_endings_are_owed_and_tells_up_to_where_one_is()
     {
-        _book = new EndingBook(Settings(OutcomeMode.All) with { MaxPending = 2 }, new AnswerSettings(), ConfirmGrade.Held, default) { Seal = SealedIds.Seal };
+        _book = new EndingBook(Settings(OutcomeMode.All) with { MaxPending = 2 }, new AnswerSettings(), new RetrySettings(), ConfirmGrade.Held, default) { Seal = SealedIds.Seal };
         Open(3, "a");
         Assert.Equal((false, false, true), (_book.IsFull, _book.Owes(P(2)), _book.Owes(P(3))));
         Open(4, "b");
         Assert.True(_book.IsFull);
-        _book.Bounced(Error("a"), EntryPosition.Zero);
+        _book.Bounced(Error("a"), EntryPosition.Zero, default);
         Assert.Equal((false, true), (_book.Owes(P(3)), _book.Owes(P(4))));
         _book.Settled(P(4));
         Assert.Equal((false, false), (_book.IsFull, _book.Owes(P(9))));
@@ -261,9 +262,9 @@ public sealed class EndingBookTests
         _book.Settled(P(2));
 
         Assert.Equal("<iq/>", _book.Answered("a", Ada, AnswerKind.Result, "<iq/>", out _)!.Outcome!.Answer);
-        var bounced = _book.Bounced(Error("b", Ada), P(2)).Ended!;
+        var bounced = _book.Bounced(Error("b", Ada), P(2), default).Ended!;
         Assert.Equal(("0-2 b", Ending.Bounced, false), (bounced.AwaitedKey, bounced.Outcome!.Ending, bounced.Outcome.Late));
-        Assert.Equal((P(3), Ending.Bounced), (_book.Bounced(Error("c", Ada), P(2)).Ended!.Position, Ending.Bounced));
+        Assert.Equal((P(3), Ending.Bounced), (_book.Bounced(Error("c", Ada), P(2), default).Ended!.Position, Ending.Bounced));
     }
 
     [Fact]
@@ -286,7 +287,10 @@ public sealed class EndingBookTests
         var left = _book.Settled(P(2)).Select(entry => entry.Awaits!).ToArray();
 
         _book = Book(OutcomeMode.All);
-        _book.Restore([.. left.Select(waiting => AwaitedAnswer.TryRead(waiting.Key, waiting.Json(), out var read) ? read! : null!)]);
+        _book.Restore(new Recovery(new QueueSession(new LeaseGrant("t", 1), 1), 0, EntryPosition.Zero, EntryPosition.Zero, null, false)
+        {
+            Awaiting = [.. left.Select(waiting => AwaitedAnswer.TryRead(waiting.Key, waiting.Json(), out var read) ? read! : null!)],
+        });
 
         Assert.Equal("0-2 b", _book.Answered("b", Ada, AnswerKind.Receipt, null, out _)!.AwaitedKey);
         Assert.Equal(["0-1 a"], _book.Overdue(TimeSpan.FromSeconds(10)).Select(ended => ended.AwaitedKey));
@@ -304,8 +308,108 @@ public sealed class EndingBookTests
             Enumerable.Range(0, 3).Select(_ => _book.Answered("a", Ada, AnswerKind.Receipt, null, out var _)?.AwaitedKey));
     }
 
+    [Fact]
+    public void A_message_that_may_work_later_is_put_off_and_ends_when_it_bounced_for_the_last_time()
+    {
+        _book = Retrying();
+        var open = Open(1, "a");
+        open.Attempts = 1;
+
+        var putOff = _book.Bounced(Wait("a"), P(0), TimeSpan.FromSeconds(3)).Ended!;
+
+        Assert.Equal((P(1), 1, (DateTimeOffset?)DateTimeOffset.UnixEpoch.AddSeconds(8)), (putOff.Position, putOff.Later!.Said.Attempts, (DateTimeOffset?)putOff.Later.Due));
+        Assert.True(putOff.Later.Said.Overtaken);
+        // What is told should there be no room for it.
+        Assert.Equal((Ending.Dead, "retry-full"), (putOff.Outcome!.Ending, putOff.Outcome.Reason));
+        Assert.True(_book.HasEnded(P(1)));
+        Assert.Empty(_book.Settled(P(1)));
+        Assert.Equal(BounceMeaning.Nothing, _book.Bounced(Wait("a"), P(1), default));
+
+        var again = OpenAgain(2, "a", putOff.Later.Said);
+        again.Attempts++;
+        var later = _book.Bounced(Wait("a"), P(1), TimeSpan.FromSeconds(20)).Ended!.Later!;
+        Assert.Equal((2, DateTimeOffset.UnixEpoch.AddSeconds(30)), (later.Said.Attempts, later.Due));
+        again = OpenAgain(3, "a", later.Said);
+        again.Attempts++;
+        var last = _book.Bounced(Wait("a"), P(2), default).Ended!;
+        Assert.Null(last.Later);
+        Assert.Equal((Ending.Bounced, 3, true), (last.Outcome!.Ending, last.Outcome.Attempts, last.Outcome.Overtaken));
+    }
+
+    [Fact]
+    public void Only_a_bounce_that_says_wait_of_a_message_is_followed_by_another_attempt()
+    {
+        _book = Retrying();
+        Open(1, "a").Attempts = 1;
+        Open(2, "b").Attempts = 1;
+        Assert.Null(_book.Bounced(Error("a"), P(0), default).Ended!.Later);
+        Assert.Null(_book.Bounced(Wait("b") with { Kind = StanzaKind.Iq }, P(0), default).Ended!.Later);
+    }
+
+    [Fact]
+    public void What_was_confirmed_is_kept_for_a_bounce_that_comes_late_and_then_told()
+    {
+        _book = Retrying();
+        var kept = Open(1, "a");
+        (kept.Attempts, kept.WrittenAt) = (1, TimeSpan.FromSeconds(1));
+        var other = Open(2, "b");
+        (other.Attempts, other.WrittenAt) = (1, TimeSpan.FromSeconds(1));
+
+        var settled = _book.Settled(P(2));
+        Assert.All(settled, entry => Assert.True(entry.Awaits!.MayBeSentAgain));
+        var putOff = _book.Bounced(Wait("a"), P(2), TimeSpan.FromSeconds(2)).Ended!;
+
+        Assert.Equal(("0-1 a", 1), (putOff.AwaitedKey, putOff.Later!.Said.Attempts));
+        var told = Assert.Single(_book.Overdue(TimeSpan.FromSeconds(31)));
+        Assert.Equal(("0-2 b", Ending.Held), (told.AwaitedKey, told.Outcome!.Ending));
+    }
+
+    [Fact]
+    public void What_comes_for_a_recipient_who_waits_queues_up_behind_and_others_pass()
+    {
+        _book = Retrying();
+        Open(1, "a").Attempts = 1;
+        var first = _book.Bounced(Wait("a"), P(0), default).Ended!;
+        var hash = first.Later!.Said.Recipient;
+
+        Assert.True(_book.PutsOff(Entry(2, "b") with { Recipient = hash }, default, out var behind));
+        Assert.Equal((first.Later.Due, 0, hash), (behind.Later!.Due, behind.Later.Said.Attempts, behind.Later.Said.Recipient));
+        Assert.False(_book.PutsOff(Entry(3, "c") with { Recipient = hash + 1 }, default, out _));
+
+        // Both have come again: nobody waits any more.
+        _book.Came(first.Later.Said);
+        Assert.True(_book.PutsOff(Entry(4, "d") with { Recipient = hash }, default, out var third));
+        Assert.False(_book.PutsOff(Entry(5, "a") with { Recipient = hash, Deferred = first.Later.Said }, default, out _));
+        _book.Came(behind.Later.Said);
+        _book.Came(third.Later!.Said);
+        Assert.False(_book.PutsOff(Entry(6, "e") with { Recipient = hash }, default, out _));
+    }
+
+    [Fact]
+    public void What_is_too_early_is_put_off_and_blocks_nobody()
+    {
+        var due = DateTimeOffset.UnixEpoch.AddHours(1);
+        Assert.True(_book.PutsOff(Entry(1, "a") with { NotYet = new NotYet(due, null), Recipient = 7 }, default, out var putOff));
+        Assert.Equal((due, 0UL, "schedule-full"), (putOff.Later!.Due, putOff.Later.Said.Recipient, putOff.Later.WhenFull));
+        Assert.False(_book.PutsOff(Entry(2, "b") with { Recipient = 7 }, default, out _));
+    }
+
+    private static EndingBook Retrying() =>
+        new(Settings(OutcomeMode.All), new AnswerSettings(), new RetrySettings { Limit = 2 }, ConfirmGrade.Held, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
+
+    private static StanzaBounced Wait(string id) =>
+        Error(id) with { Error = new StanzaError(StanzaErrorType.Wait, StanzaErrorCondition.ResourceConstraint, null) };
+
+    private OpenTicket OpenAgain(int sequence, string id, Deferred said)
+    {
+        var entry = Entry(sequence, id);
+        entry = entry with { Deferred = said, Ticket = entry.Ticket! with { PriorAttempts = said.Attempts, Overtaken = said.Overtaken } };
+        _book.Remember([entry]);
+        return _book.Open(entry)!;
+    }
+
     private static EndingBook Book(OutcomeMode mode, ConfirmGrade grade = ConfirmGrade.Held) =>
-        new(Settings(mode), new AnswerSettings { MaxAwaiting = 2 }, grade, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
+        new(Settings(mode), new AnswerSettings { MaxAwaiting = 2 }, new RetrySettings(), grade, DateTimeOffset.UnixEpoch) { Seal = SealedIds.Seal };
 
     private static OutcomeSettings Settings(OutcomeMode mode) => new() { Mode = mode, MaxEntries = 10, Buffer = 10, OwnIdsRemembered = 8 };
 

@@ -20,6 +20,7 @@ public sealed class OutcomeTests
         WrittenAt = DateTimeOffset.FromUnixTimeMilliseconds(3),
         ConfirmedAt = DateTimeOffset.FromUnixTimeMilliseconds(4),
         Attempts = 5,
+        Overtaken = true,
         Meta = """{"order": [1, "ä"]}""",
         ReplyTo = "bridge:reply:1",
         Answer = "<iq/>",
@@ -32,7 +33,7 @@ public sealed class OutcomeTests
         Assert.Equal(
             [
                 "ending", "bounced", "id", "a\"b", "to", "ada@example.test/<ä>", "late", "1", "kind", "message", "type", "wait",
-                "condition", "resource-constraint", "text", "full\n", "reason", "expired", "attempts", "5",
+                "condition", "resource-constraint", "text", "full\n", "reason", "expired", "attempts", "5", "overtaken", "1",
                 "pushed", "1", "taken", "2", "written", "3", "confirmed", "4", "meta", """{"order": [1, "ä"]}""", "answer", "<iq/>",
             ],
             Most.Fields());

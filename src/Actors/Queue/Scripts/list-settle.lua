@@ -2,10 +2,10 @@
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
 -- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
 -- 13 the sequence that this session asked before to end, 0 for none, 14 and 15 see tell,
--- 16 '1' where the mark leaves endings owed,
+-- 16 '1' where the mark leaves endings owed, 17 see schedule,
 -- then for each entry that ends: sequence, reason ('' where it is not dead-lettered), detail, offset, attempts, the generated
 -- id that it must have ('' for whichever), and what is told of it.
-local ended_from = 17
+local ended_from = 18
 local removed = 0
 
 local function settle()
@@ -30,17 +30,26 @@ local function settle()
       local payload = index >= 0 and index < length and redis.call('LINDEX', KEYS[2], index)
       -- A place holder has ended already.
       if payload and payload ~= '' then
-        local dead = ARGV[i + 1] ~= ''
+        local dead, later = ARGV[i + 1] ~= '', needs_content(i + 6)
         local id, taken_at
-        if dead or ARGV[i + 5] ~= '' then
+        if dead or later or ARGV[i + 5] ~= '' then
           local _, _, run_prefix, run_taken_at = parse_run(redis.call('LINDEX', KEYS[7], runs_before(sequence - 1)))
           id, taken_at = 'b-' .. run_prefix .. '-' .. ARGV[i], run_taken_at
         end
         if ARGV[i + 5] == '' or ARGV[i + 5] == id then
           if dead then
-            bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '0-' .. ARGV[i], id, ARGV[i + 4], taken_at, { 'payload', payload })
+            bury(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '0-' .. ARGV[i], id, ARGV[i + 4], taken_at, { 'payload', plain(payload) })
           end
-          tell(i + 6)
+          if later then
+            local at = i
+            tell(at + 6, function()
+              return plain(payload)
+            end, function(reason, detail)
+              bury(reason or ARGV[at + 2], detail, -1, '0-' .. ARGV[at], id, ARGV[at + 4], taken_at, { 'payload', plain(payload) })
+            end)
+          else
+            tell(i + 6)
+          end
           -- What stays in the journal must not be sent by whoever reads it, nor lose its place in
           -- sequences that have no gaps.
           if index >= count then
@@ -60,7 +69,9 @@ local function settle()
   end
   if #ARGV >= ended_from then
     may_tell()
-    tell_awaited(ended_from, '0')
+    tell_awaited(ended_from, '0', function(kept)
+      return { 'payload', kept }
+    end)
   end
   -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
   -- what was rejected there must not be forgotten.

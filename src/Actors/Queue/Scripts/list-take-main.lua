@@ -5,6 +5,7 @@ if refused then
 end
 -- Ends the script with WRONGTYPE before anything was written.
 local length = redis.call('LLEN', KEYS[1])
+look_at_due()
 refused = settle()
 if refused then
   return refused
@@ -12,8 +13,14 @@ end
 
 local want, room, limit, slice = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local moved, buried = {}, {}
-local count, bytes = 0, 0
-local stop = length == 0
+-- Ahead of the queue comes what is due.
+local due, bytes = take_due(want, room)
+for i = 1, #due, 2 do
+  moved[#moved + 1] = due[i] .. '\n' .. due[i + 1]
+end
+local again = #moved
+local count = again
+local stop = length == 0 or bytes >= room
 
 local function bury_taken(reason, detail, offset, payload)
   local sequence = number(taken + count)
@@ -26,7 +33,7 @@ local function bury_taken(reason, detail, offset, payload)
 end
 
 -- A message that comes alone is moved in one step.
-if length == 1 and want > 0 then
+if length == 1 and want > 0 and again == 0 then
   local payload = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
   if #payload > 0 and #payload <= limit then
     moved[1], count, stop = payload, 1, true
@@ -34,13 +41,13 @@ if length == 1 and want > 0 then
     redis.call('LMOVE', KEYS[2], KEYS[1], 'RIGHT', 'LEFT')
   end
 end
-local lone = count == 1
+local lone = again == 0 and count == 1
 
 -- Slices, because what a slice reads is copied several times before its sizes are known: the larger
 -- they are, the less a take costs, and the longer it blocks Redis where huge entries lie close together.
 while count < want and not stop do
-  local asked = math.min(slice, want - count, length - count)
-  local elements = redis.call('LRANGE', KEYS[1], count, count + asked - 1)
+  local asked = math.min(slice, want - count, length + again - count)
+  local elements = redis.call('LRANGE', KEYS[1], count - again, count - again + asked - 1)
   local large = false
   for i = 1, #elements do
     local payload = elements[i]
@@ -73,7 +80,7 @@ while count < want and not stop do
   else
     slice = math.min(slice * 4, 8)
   end
-  stop = stop or count == length
+  stop = stop or count - again == length
 end
 
 local run = {}
@@ -83,11 +90,11 @@ if count > 0 then
     for i = 1, count, 4000 do
       redis.call('RPUSH', KEYS[2], unpack(moved, i, math.min(i + 3999, count)))
     end
-    redis.call('LTRIM', KEYS[1], count, -1)
+    redis.call('LTRIM', KEYS[1], count - again, -1)
   end
   run[1] = number(taken + 1) .. ' ' .. count .. ' ' .. prefix .. ' ' .. now
   redis.call('RPUSH', KEYS[7], run[1])
   redis.call('HSET', KEYS[4], 'taken', number(taken + count))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, length - count, slice, 0, buried, run, moved }
+return { removed, dead, dead_trimmed, length + again - count, slice, 0, buried, run, moved, next_due }

@@ -2,35 +2,49 @@
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
 -- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
 -- 13 the id that this session asked before to end, 0-0 for none, 14 and 15 see tell,
--- 16 '1' where the mark leaves endings owed,
--- 17 group, 18 '1' to delete what is settled, 19 prefix of the generated ids,
+-- 16 '1' where the mark leaves endings owed, 17 see schedule,
+-- 18 group, 19 '1' to delete what is settled, 20 prefix of the generated ids,
 -- then for each entry that ends: id, reason ('' where it is not dead-lettered), detail, offset, attempts, the generated
 -- id that it must have ('' for whichever), and what is told of it.
-local group, id_prefix = ARGV[17], ARGV[19]
-local ended_from = 20
+local group, id_prefix = ARGV[18], ARGV[20]
+local ended_from = 21
 local removed, unfinished = 0, 0
 
 local function taken_at(idle)
   return string.format('%.0f', tonumber(now) - idle)
 end
 
+-- The fields that the app made, and what Bridge says of an entry that it has added again.
+local function parted(fields)
+  local count = #fields
+  -- None of Bridge's own has more, and Lua cannot spread many more.
+  if count > 2 and count <= 4002 and fields[count - 1] == '!' then
+    return { unpack(fields, 1, count - 2) }, fields[count]
+  end
+  return fields, nil
+end
+
 -- What of an entry's fields is sent: the payload of what the app made of one field, or named so; else
 -- all of them, of which Bridge makes an envelope.
 local function sent_of(fields)
-  if #fields == 2 then
-    return fields[2]
+  local own, said = parted(fields)
+  local payload
+  if #own == 2 then
+    payload = own[2]
   end
-  for i = 1, #fields, 2 do
-    if fields[i] == 'payload' then
-      return fields[i + 1]
-    end
+  for i = 1, #own, 2 do
+    payload = payload or own[i] == 'payload' and own[i + 1]
   end
-  return fields
+  if not payload then
+    return fields
+  end
+  return said and said .. '\n' .. payload or payload
 end
 
 -- The dead letter's form of an entry's fields: what a list would hold as 'payload', else each by
 -- its name, so that it can be put back as it was.
-local function content_of(fields)
+local function content_of(all)
+  local fields = parted(all)
   local sent = sent_of(fields)
   if sent ~= fields then
     return { 'payload', sent }
@@ -56,7 +70,7 @@ end
 
 -- Another group still needs what ours has settled.
 local function may_delete()
-  return ARGV[18] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
+  return ARGV[19] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
 end
 
 local function bury_rejected(i, idle)
@@ -73,6 +87,23 @@ end
 local function idle_of(id)
   local pending = redis.call('XPENDING', KEYS[1], group, id, id, 1)
   return pending[1] and pending[1][3]
+end
+
+local function bury_kept(kept)
+  return content_of(cmsgpack.unpack(kept))
+end
+
+-- What must be added again to send the entry once more. Another group would see it as a new one.
+local function kept_of(id)
+  local found = redis.call('XRANGE', KEYS[1], id, id)
+  if #found == 0 then
+    return nil, 'trimmed'
+  elseif #redis.call('XINFO', 'GROUPS', KEYS[1]) > 1 then
+    return nil, 'shared-stream'
+  elseif #found[1][2] > 4000 then
+    return nil, 'oversize'
+  end
+  return cmsgpack.pack((parted(found[1][2])))
 end
 
 local function settle()
@@ -100,7 +131,18 @@ local function settle()
       if ARGV[i + 1] ~= '' then
         bury_rejected(i, idle)
       end
-      tell(i + 6)
+      if needs_content(i + 6) then
+        local at = i
+        tell(at + 6, function()
+          return kept_of(ARGV[at])
+        end, function(reason, detail)
+          local found = redis.call('XRANGE', KEYS[1], ARGV[at], ARGV[at])
+          bury(reason or ARGV[at + 2], detail, -1, ARGV[at], id_prefix .. ARGV[at], ARGV[at + 4], taken_at(idle),
+            #found > 0 and content_of(found[1][2]) or {})
+        end)
+      else
+        tell(i + 6)
+      end
       gone[#gone + 1] = ARGV[i]
       if not before(up_to, ARGV[i]) and not (last and before(ARGV[i], last)) then
         last = ARGV[i]
@@ -108,7 +150,7 @@ local function settle()
     end
     i = behind(i + 6)
   end
-  tell_awaited(ended_from, '0-0')
+  tell_awaited(ended_from, '0-0', bury_kept)
   -- By themselves, also in the prefix: one that is told of must not be there when an unfinished settlement is asked for again.
   if #gone > 0 then
     acknowledge(gone, delete)

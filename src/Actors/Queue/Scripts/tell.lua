@@ -1,19 +1,42 @@
 -- Tells endings, in the step in which an entry leaves the journal or its place there is given up: so each is told once.
--- KEYS: 8 outcomes, 9 replies, 10 those that wait for an answer. ARGV: 14 outcomes kept, 15 '1' where what a script dead-letters by itself is told.
+-- KEYS: 8 outcomes, 9 replies, 10 those that wait for an answer, 11 what may have to be sent again of them. ARGV: 14 outcomes
+-- kept, 15 '1' where what a script dead-letters by itself is told.
 -- What is told of an entry stands in ARGV as: the key of its reply ('' for none), the reply, how many fields its outcome
--- has (0 for none), and these. One that does not end yet but waits for an answer: its key among those, what is known of it, -1.
+-- has (0 for none), and these. One that does not end yet: its key among those that wait, what is known of it, and -1, or -2 where
+-- its content must be kept; or when it is due and whom it blocks, what is said of it then, -3, and as above what is told
+-- should there be no room for it.
 
 -- Each ends the script with WRONGTYPE before anything was written.
 local function may_tell()
   redis.call('XLEN', KEYS[8])
   redis.call('XLEN', KEYS[9])
   redis.call('HLEN', KEYS[10])
+  redis.call('HLEN', KEYS[11])
+  redis.call('ZCARD', KEYS[12])
+  redis.call('HLEN', KEYS[13])
 end
 
-local function tell(i)
+-- content() answers what is sent of the entry, or nothing and the reason; refuse(reason, detail) dead-letters it.
+local function tell(i, content, refuse)
   local fields = tonumber(ARGV[i + 2])
+  if fields == -3 then
+    local due, recipient = string.match(ARGV[i], '^(%d+) (%x+)$')
+    local kept, reason = content()
+    if not kept then
+      refuse(reason, 'it cannot be sent later')
+    elseif schedule(due, recipient, ARGV[i + 1], kept) then
+      return
+    else
+      refuse(nil, ARGV[17] .. ' messages wait for their time already')
+    end
+    return tell(i + 3)
+  end
   if fields < 0 then
     redis.call('HSET', KEYS[10], ARGV[i], ARGV[i + 1])
+    local kept = fields == -2 and content()
+    if kept then
+      redis.call('HSET', KEYS[11], ARGV[i], kept)
+    end
     return
   end
   if ARGV[i] ~= '' then
@@ -24,18 +47,38 @@ local function tell(i)
   end
 end
 
+-- Whether it needs the entry's content.
+local function needs_content(i)
+  return tonumber(ARGV[i + 2]) < -1
+end
+
 -- Where the next entry's arguments begin.
 local function behind(i)
-  return i + 3 + math.max(0, tonumber(ARGV[i + 2]))
+  local fields = tonumber(ARGV[i + 2])
+  if fields == -3 then
+    return behind(i + 3)
+  end
+  return i + 3 + math.max(0, fields)
 end
 
 -- Ends those that had left the journal and waited for an answer: their place is `nowhere`, and where the others say which
 -- generated id they must have they say their key. Behind the others, because one may have left it in this very step.
-local function tell_awaited(from, nowhere)
+local function tell_awaited(from, nowhere, content_of_kept)
   local i = from
   while i <= #ARGV do
-    if ARGV[i] == nowhere and redis.call('HDEL', KEYS[10], ARGV[i + 5]) == 1 then
-      tell(i + 6)
+    local key = ARGV[i + 5]
+    if ARGV[i] == nowhere and redis.call('HDEL', KEYS[10], key) == 1 then
+      local kept = redis.call('HGET', KEYS[11], key)
+      if kept then
+        redis.call('HDEL', KEYS[11], key)
+      end
+      local full = ARGV[i + 2]
+      tell(i + 6, function()
+        return kept, 'trimmed'
+      end, function(reason, detail)
+        local position, id = string.match(key, '^(%S+) (.*)$')
+        bury(reason or full, detail, -1, position, id, ARGV[i + 4], now, kept and content_of_kept(kept) or {})
+      end)
     end
     i = behind(i + 6)
   end
