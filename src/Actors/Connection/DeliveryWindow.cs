@@ -41,7 +41,7 @@ internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyLis
 /// next, where barriers stand, what a returned barrier confirms, and what may be settled. Pure:
 /// time comes as the elapsed time of a monotonic clock; no I/O, no actor.
 /// </summary>
-internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold, EndingBook endings)
+internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold, EndingBook endings, SeenIds? seen = null)
 {
     private struct Item
     {
@@ -63,6 +63,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         // A predecessor saw it confirmed: it is not written, and is held as if it had been now.
         public bool WasConfirmed;
     }
+
+    private static readonly Rejection Repeated = new(RejectionReason.Duplicate, -1, "another message with this id is sent");
 
     private readonly record struct OutstandingBarrier(long Number, long UpTo, TimeSpan WrittenAt);
 
@@ -159,7 +161,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             var wasConfirmed = entry.Position <= _confirmedBefore;
             if (entry.Deferred is { } deferred && !hasEnded)
                 endings.Came(deferred);
-            if (!hasEnded && !wasConfirmed && !entry.IsRejected && endings.PutsOff(entry, now, out var postponed))
+            // One that comes again was seen when it was put off.
+            var isRepeated = seen is not null && !hasEnded && !entry.IsRejected && entry.Deferred is null
+                && seen.IsRepeated(entry.OwnIdHash, entry.Position, endings.WallClock(now));
+            if (!hasEnded && !wasConfirmed && !isRepeated && !entry.IsRejected && endings.PutsOff(entry, now, out var postponed))
             {
                 _ended.Add(postponed);
                 hasEnded = true;
@@ -170,13 +175,14 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 Position = entry.Position,
                 Batch = batch,
                 Offset = entry.Offset,
-                Length = hasEnded || wasConfirmed ? 0 : entry.Length,
+                Length = hasEnded || wasConfirmed || isRepeated ? 0 : entry.Length,
                 PayloadLength = entry.PayloadLength,
                 // What was sent is not rejected for having expired since.
-                Rejection = hasEnded || wasConfirmed ? default : entry.Rejection,
+                Rejection = hasEnded || wasConfirmed ? default : isRepeated ? Repeated : entry.Rejection,
                 TakenAt = entry.TakenAt,
                 LastOfBatch = i == entries.Length - 1,
-                Ticket = hasEnded ? null : endings.Open(entry),
+                // An answer belongs to the one that is sent.
+                Ticket = hasEnded ? null : endings.Open(isRepeated ? entry with { OwnIdHash = 0 } : entry),
                 HasEnded = hasEnded,
                 WasConfirmed = wasConfirmed,
                 Recipient = entry.Recipient,

@@ -161,6 +161,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan WriterStormDelay = TimeSpan.FromMilliseconds(100);
     private const int WriterFailuresPerSecond = 64;
 
+    private const int SeenPerSettlement = 5_000;
+
     // Between two returned barriers.
     private const int MaxReplyBytes = 256 * 1024;
 
@@ -182,6 +184,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly ReconnectPolicy _reconnect;
     private readonly EndingBook _endings;
     private readonly EntityAnswers _answers;
+    private readonly SeenIds? _seen;
     private readonly Dictionary<EntryPosition, (Rejection Rejection, int Attempts)> _convicted = [];
 
     private ConnectionState _state = ConnectionState.Connecting;
@@ -242,7 +245,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _origin = time.GetTimestamp();
         _answers = new EntityAnswers(settings.Xmpp.Domain);
         _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Retry, settings.Confirm.Grade, time.GetUtcNow());
-        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings);
+        _seen = settings.Queue.Repeats is { } repeats ? new SeenIds(repeats) : null;
+        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings, _seen);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
         _life = new StreamLife(0, _xmpp.Endpoints[0], new BarrierIdentity(_xmpp.Domain));
@@ -428,6 +432,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _recovered = message.Recovery;
             _endings.Seal = message.Recovery.Seal;
             _endings.Restore(message.Recovery);
+            _seen?.Restore(message.Recovery.Seen);
             TryResume();
         });
         Receive<RedisPullerActor.TakingStopped>(message =>
@@ -1055,7 +1060,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Tell(Settlement.Nothing with { Mark = new ConfirmedMark(_markTold, _life.Endpoint.ToString(), 0, default) });
     }
 
-    private void Tell(Settlement settlement) => _puller?.Tell(new RedisPullerActor.Settle(settlement));
+    private void Tell(Settlement settlement) =>
+        _puller?.Tell(new RedisPullerActor.Settle(_seen is null ? settlement : settlement with { Seen = _seen.TakeUnsaid(SeenPerSettlement) }));
 
     private void TellWindow()
     {

@@ -82,6 +82,9 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     /// <summary>The key of the generated ids; null until a session has begun.</summary>
     public IdSeal? Seal { get; set; }
 
+    /// <summary>What the clock on the wall shows.</summary>
+    public DateTimeOffset WallClock(TimeSpan now) => origin + now;
+
     /// <summary>Whether so many endings are owed that no more entries may be asked for.</summary>
     public bool IsFull => _inOrder.Count >= settings.MaxPending || _ended.Count >= settings.MaxPending;
 

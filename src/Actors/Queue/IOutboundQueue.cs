@@ -107,6 +107,9 @@ public sealed record Recovery(
 
     /// <summary>Whom messages that were put off block, and until when; told with the first session only.</summary>
     public IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked { get; init; } = [];
+
+    /// <summary>Ids of the app's own that were seen, the oldest first; told with the first session only.</summary>
+    public IReadOnlyList<SeenId> Seen { get; init; } = [];
 }
 
 /// <summary>A contiguous run of journal entries, in order, and what the call did besides.</summary>
@@ -153,6 +156,9 @@ public sealed record Settlement(EntryPosition UpTo, IReadOnlyList<EndedEntry> En
 {
     /// <summary>Settles nothing.</summary>
     public static readonly Settlement Nothing = new(EntryPosition.Zero, [], null);
+
+    /// <summary>Ids of the app's own that were seen, for whoever comes next.</summary>
+    public IReadOnlyList<SeenId> Seen { get; init; } = [];
 
     /// <summary>Whether a message with a list for its reply ends with it.</summary>
     public bool Replies => Ended.Any(entry => entry.Outcome?.ReplyTo is not null);

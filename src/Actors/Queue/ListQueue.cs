@@ -40,6 +40,7 @@ public sealed class ListQueue(
         (settings.Keys.Kept, "hash"),
         (settings.Keys.Scheduled, "zset"),
         (settings.Keys.ScheduledContent, "hash"),
+        (settings.Keys.Seen, "zset"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;

@@ -21,6 +21,7 @@ public sealed record QueueKeys
         Awaiting = tagged + ":awaiting";
         Kept = tagged + ":kept";
         Scheduled = tagged + ":scheduled";
+        Seen = tagged + ":seen";
         ScheduledContent = tagged + ":scheduled-content";
         None = tagged + ":none";
     }
@@ -57,6 +58,9 @@ public sealed record QueueKeys
 
     /// <summary>Messages that are sent later, by when they are due.</summary>
     public string Scheduled { get; }
+
+    /// <summary>Ids of the app's own that were seen, by when.</summary>
+    public string Seen { get; }
 
     /// <summary>What is sent of those.</summary>
     public string ScheduledContent { get; }

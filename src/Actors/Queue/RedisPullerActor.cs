@@ -598,14 +598,17 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     }
 
     private static bool IsNothing(Settlement settlement) =>
-        settlement.UpTo == EntryPosition.Zero && settlement.Ended.Count == 0 && settlement.Mark is null;
+        settlement.UpTo == EntryPosition.Zero && settlement.Ended.Count == 0 && settlement.Mark is null && settlement.Seen.Count == 0;
 
     private static Settlement Merge(Settlement earlier, Settlement later) => new(
         later.UpTo > earlier.UpTo ? later.UpTo : earlier.UpTo,
         earlier.Ended.Count == 0 ? later.Ended
         : later.Ended.Count == 0 ? earlier.Ended
         : [.. earlier.Ended, .. later.Ended],
-        later.Mark ?? earlier.Mark);
+        later.Mark ?? earlier.Mark)
+    {
+        Seen = earlier.Seen.Count == 0 ? later.Seen : later.Seen.Count == 0 ? earlier.Seen : [.. earlier.Seen, .. later.Seen],
+    };
 
     /// <inheritdoc />
     protected override void PreStart() => Recover();

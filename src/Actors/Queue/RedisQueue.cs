@@ -20,6 +20,8 @@ public abstract class RedisQueue : IOutboundQueue
 
     private const int AwaitingPerPage = 1_000;
 
+    private const int SortedPerPage = 10_000;
+
     // Above what the client asks about the server while it connects.
     private const int ShortestLimitOfReplies = 64 * 1024;
 
@@ -75,7 +77,7 @@ public abstract class RedisQueue : IOutboundQueue
         _keys =
         [
             keys.Queue, keys.Inflight, keys.Lease, keys.Confirmed, keys.Dead, keys.None, keys.Runs, keys.Outcomes, keys.Replies, keys.Awaiting, keys.Kept,
-            keys.Scheduled, keys.ScheduledContent,
+            keys.Scheduled, keys.ScheduledContent, keys.Seen,
         ];
     }
 
@@ -136,6 +138,7 @@ public abstract class RedisQueue : IOutboundQueue
         {
             Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false),
             Blocked = await ReadBlockedAsync(connection).ConfigureAwait(false),
+            Seen = Settings.Repeats is null ? [] : await ReadSeenAsync(connection).ConfigureAwait(false),
         };
         _knowsAwaiting = true;
         return recovery;
@@ -308,22 +311,41 @@ public abstract class RedisQueue : IOutboundQueue
     private async Task<IReadOnlyList<(ulong Recipient, DateTimeOffset Due)>> ReadBlockedAsync(RedisConnection connection)
     {
         List<(ulong, DateTimeOffset)> blocked = [];
-        for (var from = 0L; ; from += AwaitingPerPage)
+        await foreach (var scheduled in ReadSortedAsync(connection, Settings.Keys.Scheduled).ConfigureAwait(false))
+        {
+            if (((string?)scheduled.Element)?.Split(':') is [_, var hash]
+                && ulong.TryParse(hash, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var recipient) && recipient != 0)
+                blocked.Add((recipient, DateTimeOffset.FromUnixTimeMilliseconds((long)scheduled.Score)));
+        }
+
+        return blocked;
+    }
+
+    private async Task<IReadOnlyList<SeenId>> ReadSeenAsync(RedisConnection connection)
+    {
+        List<SeenId> seen = [];
+        await foreach (var member in ReadSortedAsync(connection, Settings.Keys.Seen).ConfigureAwait(false))
+        {
+            if (SeenId.TryRead(member.Element, member.Score, out var one))
+                seen.Add(one);
+        }
+
+        return seen;
+    }
+
+    private async IAsyncEnumerable<SortedSetEntry> ReadSortedAsync(RedisConnection connection, string key)
+    {
+        for (var from = 0L; ; from += SortedPerPage)
         {
             var start = from;
             var page = await _link.SendAsync(
                 connection,
-                database => database.SortedSetRangeByRankWithScoresAsync(Settings.Keys.Scheduled, start, start + AwaitingPerPage - 1),
+                database => database.SortedSetRangeByRankWithScoresAsync(key, start, start + SortedPerPage - 1),
                 Settings.CallTimeout).ConfigureAwait(false);
-            foreach (var scheduled in page)
-            {
-                if (((string?)scheduled.Element)?.Split(':') is [_, var hash]
-                    && ulong.TryParse(hash, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var recipient) && recipient != 0)
-                    blocked.Add((recipient, DateTimeOffset.FromUnixTimeMilliseconds((long)scheduled.Score)));
-            }
-
-            if (page.Length < AwaitingPerPage)
-                return blocked;
+            foreach (var entry in page)
+                yield return entry;
+            if (page.Length < SortedPerPage)
+                yield break;
         }
     }
 
@@ -489,6 +511,9 @@ public abstract class RedisQueue : IOutboundQueue
             Outcomes.Mode == OutcomeMode.None ? "0" : "1",
             mark is { Owed: true } ? "1" : "0",
             Settings.MaxScheduled,
+            string.Join(' ', settlement.Seen.Select(seen => seen.Member)),
+            Settings.Repeats is { } repeats ? (long)repeats.Window.TotalMilliseconds : 0,
+            Settings.Repeats?.MaxEntries ?? 0,
             .. KindArguments(),
         ];
         foreach (var ended in settlement.Ended)

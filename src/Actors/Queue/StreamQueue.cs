@@ -47,6 +47,7 @@ public sealed class StreamQueue(
         (settings.Keys.Kept, "hash"),
         (settings.Keys.Scheduled, "zset"),
         (settings.Keys.ScheduledContent, "hash"),
+        (settings.Keys.Seen, "zset"),
     ];
 
     private protected override RedisScript RecoverScript => Recover;

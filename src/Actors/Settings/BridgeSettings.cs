@@ -99,6 +99,9 @@ public sealed record QueueSettings
     /// <summary>Bytes of one entry above which the script dead-letters it without handing it over.</summary>
     public required int MaxEntryBytes { get; init; }
 
+    /// <summary>Whether an id that is pushed twice is sent once; null: it is sent as often.</summary>
+    public RepeatSettings? Repeats { get; init; }
+
     /// <summary>Messages that may wait for their time at once; one more is dead-lettered.</summary>
     public int MaxScheduled { get; init; } = 100_000;
 
@@ -110,6 +113,16 @@ public sealed record QueueSettings
 
     /// <summary>Kind and key, without the connection string and the password that may be in it.</summary>
     public override string ToString() => $"{Kind} {Keys.Queue}";
+}
+
+/// <summary>Within what bounds an id of the app's own that is pushed again is known.</summary>
+public sealed record RepeatSettings
+{
+    /// <summary>For how long, from when it was first taken.</summary>
+    public required TimeSpan Window { get; init; }
+
+    /// <summary>How many; beyond that the oldest are forgotten.</summary>
+    public required int MaxEntries { get; init; }
 }
 
 /// <summary>One address of the XMPP server's component port.</summary>

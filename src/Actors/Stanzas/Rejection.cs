@@ -143,6 +143,9 @@ public enum RejectionReason
 
     /// <summary>The stream was trimmed while the entry was pending: its body is gone. Trim by what is acknowledged.</summary>
     Trimmed,
+
+    /// <summary>A message with this <c>id</c> to this recipient came within <c>queue.dedup.window</c>, and is sent. Nothing, or give another id.</summary>
+    Duplicate,
 }
 
 /// <summary>The wire names of <see cref="RejectionReason" />, as dead letters, logs and metrics carry them.</summary>
@@ -208,6 +211,7 @@ public static class RejectionReasonNames
             (RejectionReason.WriterFailed, "writer-failed"),
             (RejectionReason.Convicted, "convicted"),
             (RejectionReason.Trimmed, "trimmed"),
+            (RejectionReason.Duplicate, "duplicate"),
         ];
         var names = new string[table.Length];
         foreach (var (reason, name) in table)

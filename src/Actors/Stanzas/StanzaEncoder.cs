@@ -319,7 +319,10 @@ public sealed class StanzaEncoder : IStanzaEncoder
         if (wish.IsPointless(answer, out fault))
             return new EncodeResult(fault, 0);
         if (envelope.NotBefore > now && !entry.CameAgain)
-            return default(EncodeResult) with { NotYet = new NotYet(envelope.NotBefore.Value, envelope.At ?? entry.PushedAt) };
+            return new EncodeResult(default, envelope.Id.Length > 0 ? OwnIds.HashOf(envelope.Bytes(envelope.Id), envelope.Bytes(envelope.To)) : 0)
+            {
+                NotYet = new NotYet(envelope.NotBefore.Value, envelope.At ?? entry.PushedAt),
+            };
         scoped var message = new EnvelopeMessage(
             ownId ? envelope.Bytes(envelope.Id) : generatedId,
             hasOriginId,

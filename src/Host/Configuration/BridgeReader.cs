@@ -104,8 +104,16 @@ internal sealed partial class BridgeReader(
             MaxEntryBytes = read.Size("queue.max-entry-bytes", 1024, 16 * MiB),
             CallTimeout = read.Duration("queue.call-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30)),
             WaitTime = read.Duration("queue.wait-time", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)),
+            Repeats = ReadRepeats(),
             MaxScheduled = read.Number("queue.max-scheduled", 1, 10_000_000),
         };
+    }
+
+    private RepeatSettings? ReadRepeats()
+    {
+        var window = read.Duration("queue.dedup.window", TimeSpan.Zero, TimeSpan.FromDays(7));
+        var entries = read.Number("queue.dedup.max-entries", 1_000, 1_000_000);
+        return window > TimeSpan.Zero ? new RepeatSettings { Window = window, MaxEntries = entries } : null;
     }
 
     private RetrySettings ReadRetry()

@@ -1,6 +1,6 @@
 -- Begins every script of a session.
 -- KEYS: queue, journal, lease, confirmed, dead letters, a key that never exists, the journal's runs, outcomes, replies, awaiting, kept,
--- scheduled, what is scheduled.
+-- scheduled, what is scheduled, seen ids.
 -- ARGV[1]: the lease's value in this session, token:epoch:session.
 
 -- A full Redis refuses a script's writes until one that cannot grow anything has passed; this one

@@ -2,10 +2,10 @@
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
 -- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
 -- 13 the sequence that this session asked before to end, 0 for none, 14 and 15 see tell,
--- 16 '1' where the mark leaves endings owed, 17 see schedule,
+-- 16 '1' where the mark leaves endings owed, 17 see schedule, 18 to 20 see tell_seen,
 -- then for each entry that ends: sequence, reason ('' where it is not dead-lettered), detail, offset, attempts, the generated
 -- id that it must have ('' for whichever), and what is told of it.
-local ended_from = 18
+local ended_from = 21
 local removed = 0
 
 local function settle()
@@ -73,6 +73,7 @@ local function settle()
       return { 'payload', kept }
     end)
   end
+  tell_seen()
   -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
   -- what was rejected there must not be forgotten.
   if ARGV[4] ~= '' then

@@ -2,12 +2,12 @@
 -- 4 mark, 5 its endpoint, 6 its server's start, 7 dead letters kept, 8 their age in milliseconds,
 -- 9 entries, 10 bytes, 11 bytes of one entry, 12 slice,
 -- 13 the id that this session asked before to end, 0-0 for none, 14 and 15 see tell,
--- 16 '1' where the mark leaves endings owed, 17 see schedule,
--- 18 group, 19 '1' to delete what is settled, 20 prefix of the generated ids,
+-- 16 '1' where the mark leaves endings owed, 17 see schedule, 18 to 20 see tell_seen,
+-- 21 group, 22 '1' to delete what is settled, 23 prefix of the generated ids,
 -- then for each entry that ends: id, reason ('' where it is not dead-lettered), detail, offset, attempts, the generated
 -- id that it must have ('' for whichever), and what is told of it.
-local group, id_prefix = ARGV[18], ARGV[20]
-local ended_from = 21
+local group, id_prefix = ARGV[21], ARGV[23]
+local ended_from = 24
 local removed, unfinished = 0, 0
 
 local function taken_at(idle)
@@ -70,7 +70,7 @@ end
 
 -- Another group still needs what ours has settled.
 local function may_delete()
-  return ARGV[19] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
+  return ARGV[22] == '1' and #redis.call('XINFO', 'GROUPS', KEYS[1]) == 1
 end
 
 local function bury_rejected(i, idle)
@@ -155,6 +155,7 @@ local function settle()
   if #gone > 0 then
     acknowledge(gone, delete)
   end
+  tell_seen()
   -- Behind the dead letters: a new owner continues the hold up to the mark and sends none of it, so
   -- what was rejected there must not be forgotten.
   if ARGV[4] ~= '' then

@@ -14,6 +14,7 @@ local function may_tell()
   redis.call('HLEN', KEYS[11])
   redis.call('ZCARD', KEYS[12])
   redis.call('HLEN', KEYS[13])
+  redis.call('ZCARD', KEYS[14])
 end
 
 -- content() answers what is sent of the entry, or nothing and the reason; refuse(reason, detail) dead-letters it.
@@ -82,6 +83,19 @@ local function tell_awaited(from, nowhere, content_of_kept)
     end
     i = behind(i + 6)
   end
+end
+
+-- Notes which ids of the app's own were seen. KEYS: 14 the ids. ARGV: 18 those, each with its entry, 19 for how long they are known,
+-- 20 how many.
+local function tell_seen()
+  if ARGV[18] == '' then
+    return
+  end
+  for member in string.gmatch(ARGV[18], '%S+') do
+    redis.call('ZADD', KEYS[14], 'NX', now, member)
+  end
+  redis.call('ZREMRANGEBYSCORE', KEYS[14], '-inf', string.format('%.0f', tonumber(now) - tonumber(ARGV[19])))
+  redis.call('ZREMRANGEBYRANK', KEYS[14], 0, -tonumber(ARGV[20]) - 1)
 end
 
 -- Of an entry that never came to Bridge.
