@@ -33,6 +33,9 @@ public sealed record BridgeSettings
     /// <summary>The outcome stream's bounds.</summary>
     public required OutcomeSettings Outcomes { get; init; }
 
+    /// <summary>What becomes of stanzas to the component's addresses.</summary>
+    public InboundSettings Inbound { get; init; } = new();
+
     /// <summary>Ownership of queue and domain.</summary>
     public required LeaseSettings Lease { get; init; }
 

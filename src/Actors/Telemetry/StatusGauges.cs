@@ -25,6 +25,7 @@ public sealed class StatusGauges : IDisposable
         Gauge("bridge.unconfirmed.bytes", "By", "Bytes taken whose barrier has not returned.", snapshot => snapshot.UnconfirmedBytes);
         Gauge("bridge.held.entries", "{entry}", "Entries whose barrier returned and whose hold is not over.", snapshot => snapshot.HeldEntries);
         Gauge("bridge.window.limit", "{entry}", "Entries that may be unconfirmed at the moment.", snapshot => snapshot.WindowLimit);
+        Gauge("bridge.inbound.buffered", "{stanza}", "Stanzas for the app that Redis has not acknowledged.", snapshot => snapshot.InboundBuffered);
         Gauge("bridge.owner", null, "1 while the bridge owns its queue, else 0.",
             snapshot => snapshot.Role is BridgeRole.Owner or BridgeRole.Draining ? 1 : 0);
         meter.CreateObservableGauge(
