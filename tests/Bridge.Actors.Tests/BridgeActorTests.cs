@@ -410,6 +410,7 @@ public sealed class BridgeActorTests : ActorSpec
         var link = Work();
         link.Say(FromUser("1"));
         Drain();
+        Pass();
         AnswerQueue();
         Assert.True(link.IsClosing);
         link.Say(FromUser("2"));

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Bridge.Settings;
 using Bridge.TestKit;
 using StackExchange.Redis;
 
