@@ -118,10 +118,13 @@ internal static class TailCommand
             if (reply.IsNull)
                 return [];
             var lines = new List<TailLine>();
-            for (var i = 0; i < reply.Length; i++)
+            // Pairs of key and entries: each by itself in RESP2, one behind the other in RESP3.
+            var pairs = reply[0].Length >= 0
+                ? Enumerable.Range(0, reply.Length).Select(i => (Key: reply[i][0], Entries: reply[i][1]))
+                : Enumerable.Range(0, reply.Length / 2).Select(i => (Key: reply[2 * i], Entries: reply[(2 * i) + 1]));
+            foreach (var (key, entries) in pairs)
             {
-                var place = streams.FindIndex(stream => stream.Key == (string?)reply[i][0]);
-                var entries = reply[i][1];
+                var place = streams.FindIndex(stream => stream.Key == (string?)key);
                 for (var j = 0; j < entries.Length; j++)
                 {
                     var id = (string)entries[j][0]!;

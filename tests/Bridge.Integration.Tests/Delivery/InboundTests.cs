@@ -7,11 +7,12 @@ using Bridge.Settings;
 using Bridge.Telemetry;
 using Bridge.TestKit;
 using StackExchange.Redis;
+using Xunit.Abstractions;
 
 namespace Bridge.Integration.Tests.Delivery;
 
 /// <summary>What users send reaches the app, on real servers and from real clients.</summary>
-public sealed class InboundTests(InboundTests.Servers servers) : IClassFixture<InboundTests.Servers>
+public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper output) : IClassFixture<InboundTests.Servers>
 {
     private const string Box = "box@bridge.example.test";
     private const string Flooder = "flood.example.test";
@@ -206,6 +207,9 @@ public sealed class InboundTests(InboundTests.Servers servers) : IClassFixture<I
         var report = await trial.EndAsync(TimeSpan.FromMinutes(1), bridge);
         await Eventually.TrueAsync(() => bridge.Snapshot.InboundBuffered == 0, TimeSpan.FromSeconds(10), "Redis has what was buffered");
 
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{counted["delivered"]} delivered, {counted["refused"]} refused, {counted["dropped"]} dropped; a barrier took {roundTrip.TotalMilliseconds:F0} ms at most; {memory >> 20} MiB more memory"));
         Assert.True(report.IsClean, report.ToString());
         Assert.True(roundTrip < longestRoundTrip, $"a barrier took {roundTrip}");
         Assert.True(memory < mostMemory, string.Create(CultureInfo.InvariantCulture, $"{memory >> 20} MiB more memory"));

@@ -21,7 +21,7 @@ public sealed class InboundStreamTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _redis = await RedisServer.StartAsync();
-        _app = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);
+        _app = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString + ",allowAdmin=true");
         Assert.True(QueueKeys.TryCreate("q", out var keys, out _));
         _keys = keys!;
     }

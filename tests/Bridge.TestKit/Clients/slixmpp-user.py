@@ -106,8 +106,10 @@ async def orders(user):
 def main():
     user = User(sys.argv[1], os.environ["XMPP_PASSWORD"])
     user.connect(address=("127.0.0.1", int(sys.argv[2])), use_ssl=False, force_starttls=False, disable_starttls=True)
-    asyncio.ensure_future(orders(user), loop=user.loop)
+    # The loop alone would not keep it.
+    obeying = asyncio.ensure_future(orders(user), loop=user.loop)
     user.loop.run_forever()
+    obeying.cancel()
 
 
 main()
