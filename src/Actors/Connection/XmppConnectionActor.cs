@@ -151,6 +151,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public long LastAcknowledgedBytes { get; set; }
 
+        public long LastReadBytes { get; set; }
+
         public long CountedBytesSent { get; set; }
 
         public long CountedBytesRead { get; set; }
@@ -170,6 +172,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan UptimePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan WriterStormDelay = TimeSpan.FromMilliseconds(100);
     private const int WriterFailuresPerSecond = 64;
+
+    private const int ReadBytesOfProgress = 256 * 1024;
 
     // Between two returned barriers.
     private const int MaxReplyBytes = 256 * 1024;
@@ -1048,6 +1052,13 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (acknowledged != _life.LastAcknowledgedBytes)
         {
             _life.LastAcknowledgedBytes = acknowledged;
+            _life.LastProgressAt = now;
+        }
+
+        // Behind a flood a barrier is late as well. What trickles in proves nothing about the other direction.
+        if (Link.BytesRead - _life.LastReadBytes >= ReadBytesOfProgress)
+        {
+            _life.LastReadBytes = Link.BytesRead;
             _life.LastProgressAt = now;
         }
 

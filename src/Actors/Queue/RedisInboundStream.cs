@@ -16,9 +16,18 @@ public sealed class RedisInboundStream(RedisLink link, QueueKeys keys, InboundSe
     private static readonly RedisScript Append = RedisScript.Load("inbound");
 
     /// <inheritdoc />
-    public async Task<QueueFaultException?> AppendAsync(IReadOnlyList<InboundEntry> entries)
+    public Task<QueueFaultException?> AppendAsync(IReadOnlyList<InboundEntry> entries)
     {
         ArgumentNullException.ThrowIfNull(entries);
+        // Not on the thread that reads the server's stream, where barriers wait behind it.
+        return Task.Run(() => WriteAsync(entries));
+    }
+
+    /// <inheritdoc />
+    public ValueTask DisposeAsync() => link.DisposeAsync();
+
+    private async Task<QueueFaultException?> WriteAsync(IReadOnlyList<InboundEntry> entries)
+    {
         var copies = settings.List is not null || settings.Publish ? new RedisValue[entries.Count] : null;
         var arguments = new List<RedisValue>(2 + (entries.Count * 24)) { settings.MaxEntries, entries[0].Session };
         for (var i = 0; i < entries.Count; i++)
@@ -47,9 +56,6 @@ public sealed class RedisInboundStream(RedisLink link, QueueKeys keys, InboundSe
         var refused = settings.List is { } list ? await TryAsync(database => PushAsync(database, list, copies)).ConfigureAwait(false) : null;
         return settings.Publish ? await TryAsync(database => PublishAsync(database, entries, copies)).ConfigureAwait(false) ?? refused : refused;
     }
-
-    /// <inheritdoc />
-    public ValueTask DisposeAsync() => link.DisposeAsync();
 
     // Of the copy alone, and not to be mended here: the stream must not wait for it.
     private async Task<QueueFaultException?> TryAsync(Func<IDatabase, Task<bool>> call)

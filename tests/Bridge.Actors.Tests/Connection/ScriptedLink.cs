@@ -22,7 +22,7 @@ internal sealed partial class ScriptedLink(bool singleAddress) : IComponentLink
 
     public long BytesWritten => _flushed;
 
-    public long BytesRead { get; private set; }
+    public long BytesRead { get; set; }
 
     /// <summary>What the peer's kernel has not acknowledged.</summary>
     public int Unacknowledged { get; set; }
