@@ -153,7 +153,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             BeginDrain();
             _drainComplete = true;
-            ReleaseLease();
+            FlushPublisher();
         });
         Receive<StartGeneration>(_ => { });
     }
@@ -177,7 +177,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             {
                 // Between two generations nothing is in flight: all of it stands in the journal.
                 _drainComplete = true;
-                ReleaseLease();
+                FlushPublisher();
                 return;
             }
 
@@ -205,7 +205,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             BeginDrain();
             _drainComplete = false;
-            ReleaseLease();
+            FlushPublisher();
         });
     }
 
@@ -219,13 +219,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _drainComplete = message.AllConfirmed;
             _puller?.Tell(new RedisPullerActor.FlushSettlements());
         });
-        Receive<RedisPullerActor.SettlementsFlushed>(_ =>
-        {
-            if (_publisher.IsNobody())
-                ReleaseLease();
-            else
-                _publisher.Tell(new InboundPublisherActor.Flush());
-        });
+        Receive<RedisPullerActor.SettlementsFlushed>(_ => FlushPublisher());
         Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
@@ -398,6 +392,15 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Timers.Cancel(nameof(StartGeneration));
         Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, DrainPatience(_settings));
         Become(Draining);
+    }
+
+    // Also without a generation: an earlier one may have left what users sent.
+    private void FlushPublisher()
+    {
+        if (_publisher.IsNobody())
+            ReleaseLease();
+        else
+            _publisher.Tell(new InboundPublisherActor.Flush());
     }
 
     private void ReleaseLease()
