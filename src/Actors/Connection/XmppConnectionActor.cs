@@ -145,6 +145,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public int ReplyBytes { get; set; }
 
+        public long RefusalBytes { get; set; }
+
         public TimeSpan LastBarrierWrittenAt { get; set; }
 
         public TimeSpan LastProgressAt { get; set; }
@@ -699,7 +701,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         var verdict = _rules.Judge(stanza, Now);
         if (verdict.ForApp && !TryGiveToApp(EntryOf(stanza)))
         {
-            if (InboundRules.Refusal(stanza, _xmpp.Domain) is { IsEmpty: false } refusal && TryReply(refusal))
+            if (InboundRules.Refusal(stanza, _xmpp.Domain) is { IsEmpty: false } refusal && TryRefuse(refusal))
                 _metrics.InboundRefused(BridgeMetrics.KindOf(stanza.Kind));
             else
                 _metrics.InboundDropped(BridgeMetrics.KindOf(stanza.Kind));
@@ -720,7 +722,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return true;
         }
 
-        if (_inbound.BeginsToRefuse())
+        if (_inbound.BeginsToRefuse(Now))
             _log.Warning(
                 "Bridge {Bridge}: {Entries} stanzas for the app ({Bytes} bytes) wait for Redis: until there is room, senders are told to wait",
                 _settings.Name, _inbound.Entries, _inbound.Bytes);
@@ -749,12 +751,27 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (_life.ReplyBytes >= MaxReplyBytes)
             return false;
         _life.ReplyBytes += reply.Length;
+        WriteReply(reply, _life.ReplyBytes);
+        return true;
+    }
+
+    /// <summary>Asks a sender to wait. The bound is that of what waits: behind a flood barriers are late, and all its senders should hear.</summary>
+    private bool TryRefuse(ReadOnlyMemory<byte> refusal)
+    {
+        if (_life.RefusalBytes >= _settings.Inbound.BufferBytes)
+            return false;
+        _life.RefusalBytes += refusal.Length;
+        WriteReply(refusal, _life.RefusalBytes);
+        return true;
+    }
+
+    private void WriteReply(ReadOnlyMemory<byte> reply, long sinceBarrier)
+    {
         Link.Output.Write(reply.Span);
         Link.Flush();
         // Many who ask should not wait for the next idle barrier.
-        if (_life.ReplyBytes >= MaxReplyBytes / 2 && _window.OutstandingBarriers == 0)
+        if (sinceBarrier >= MaxReplyBytes / 2 && _window.OutstandingBarriers == 0)
             WriteBarrier();
-        return true;
     }
 
     private bool IsOwnPing(StanzaReceived stanza) =>
@@ -806,6 +823,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _life.BarriersReturned++;
         _life.LastBarrierReturnedAt = Now;
         _life.ReplyBytes = 0;
+        _life.RefusalBytes = 0;
         _life.LastProgressAt = Now;
         _lastRoundTrip = outcome.RoundTrip;
         _lastProgressAt = _time.GetUtcNow();

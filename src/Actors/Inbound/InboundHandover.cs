@@ -8,8 +8,11 @@ namespace Bridge.Inbound;
 /// <param name="maxBytes">Their <see cref="InboundEntry.Bytes" />; an entry alone may exceed it.</param>
 internal sealed class InboundHandover(int maxEntries, long maxBytes)
 {
+    /// <summary>A time of refusals is over when none came for so long.</summary>
+    public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+
     private readonly Queue<InboundEntry> _kept = new();
-    private bool _refusing;
+    private TimeSpan? _refusedAt;
 
     /// <summary>The number that the next entry must have.</summary>
     public long Next { get; private set; } = 1;
@@ -39,11 +42,11 @@ internal sealed class InboundHandover(int maxEntries, long maxBytes)
         return true;
     }
 
-    /// <summary>Whether a refusal is the first since everything was acknowledged: the one to be logged.</summary>
-    public bool BeginsToRefuse()
+    /// <summary>Whether a refusal is the first of its time: the one to be logged.</summary>
+    public bool BeginsToRefuse(TimeSpan now)
     {
-        var begins = !_refusing;
-        _refusing = true;
+        var begins = _refusedAt is not { } last || now - last >= Quiet;
+        _refusedAt = now;
         return begins;
     }
 
@@ -55,7 +58,5 @@ internal sealed class InboundHandover(int maxEntries, long maxBytes)
             Bytes -= entry.Bytes;
             _kept.Dequeue();
         }
-
-        _refusing &= _kept.Count > 0;
     }
 }

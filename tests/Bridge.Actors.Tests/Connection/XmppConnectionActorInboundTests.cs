@@ -161,7 +161,7 @@ public sealed class XmppConnectionActorInboundTests : XmppConnectionActorSpec
     [Fact]
     public void A_flood_of_refusals_asks_for_a_barrier_and_is_bounded_until_it_returns()
     {
-        Begin(With(settings => settings with { Buffer = 1 }));
+        Begin(With(settings => settings with { Buffer = 1, BufferBytes = 256 * 1024 }));
         Link.Written();
         for (var i = 0; i < 5_000; i++)
             Link.Say(Message("m" + i));

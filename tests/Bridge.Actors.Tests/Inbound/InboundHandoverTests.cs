@@ -48,18 +48,12 @@ public sealed class InboundHandoverTests
     }
 
     [Fact]
-    public void A_time_of_refusals_begins_once_and_ends_when_all_is_acknowledged()
+    public void A_time_of_refusals_begins_once_and_ends_when_none_came_for_ten_seconds()
     {
         var handover = new InboundHandover(2, 1_000_000);
-        handover.TryKeep(Entry(1, 1));
-        handover.TryKeep(Entry(2, 1));
+        bool[] begins = [.. new[] { 0, 1, 10, 19, 29, 30 }.Select(second => handover.BeginsToRefuse(TimeSpan.FromSeconds(second)))];
 
-        Assert.True(handover.BeginsToRefuse());
-        Assert.False(handover.BeginsToRefuse());
-        handover.Acknowledge(1);
-        Assert.False(handover.BeginsToRefuse());
-        handover.Acknowledge(2);
-        Assert.True(handover.BeginsToRefuse());
+        Assert.Equal([true, false, false, false, true, false], begins);
     }
 
     private static InboundEntry Entry(long number, int bytes) =>

@@ -97,7 +97,8 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
         Assert.True((await user.DoAsync("ping", Box)).GetProperty("seconds").GetDouble() < 20);
         Assert.Equal("Bridge", Text(await user.DoAsync("version", Box), "name"));
         Assert.InRange((await user.DoAsync("last", Box)).GetProperty("seconds").GetInt64(), 0, 300);
-        Assert.Equal(0, await trial.App.StreamLengthAsync(trial.Keys.Inbound));
+        // Presence may have come: servers remember whom a user of theirs has subscribed to.
+        Assert.DoesNotContain(await trial.App.StreamRangeAsync(trial.Keys.Inbound), entry => entry["kind"] == "iq");
     }
 
     [Theory]
@@ -174,8 +175,9 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
     [InlineData("ejabberd")]
     public async Task A_flood_harms_neither_the_order_of_what_goes_out_nor_the_barriers_nor_the_memory(string name)
     {
-        // Busy machines included; alone, round trips stay below 0.3 s and memory grows by some 60 MiB.
-        var longestRoundTrip = TimeSpan.FromSeconds(5);
+        // A barrier comes behind all of the flood that the server had taken before, so it takes as long as that is read: half of the time
+        // after which the stream would be given up. Some 3 s and 50 MiB were seen where four others shared the two processors.
+        const double longestRoundTrip = 30;
         const long mostMemory = 300L << 20;
         const int outbound = 10_000;
         var server = await servers.GetAsync(name);
@@ -187,7 +189,6 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
         GC.Collect();
         var memoryBefore = Environment.WorkingSet;
         var memory = 0L;
-        var roundTrip = TimeSpan.Zero;
 
         var flooding = FloodAsync(flooder);
         for (var pushed = 0; pushed < outbound; pushed += 500)
@@ -196,8 +197,6 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
             () =>
             {
                 memory = Math.Max(memory, Environment.WorkingSet - memoryBefore);
-                if (bridge.Snapshot.LastBarrierRoundTrip is { } last && last > roundTrip)
-                    roundTrip = last;
                 return counted["delivered"] + counted["refused"] + counted["dropped"] >= Flood;
             },
             TimeSpan.FromMinutes(3),
@@ -209,9 +208,11 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
 
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{counted["delivered"]} delivered, {counted["refused"]} refused, {counted["dropped"]} dropped; a barrier took {roundTrip.TotalMilliseconds:F0} ms at most; {memory >> 20} MiB more memory"));
+            $"{counted["delivered"]} delivered, {counted["refused"]} refused, {counted["dropped"]} dropped; a barrier took {counted.LongestRoundTrip:F2} s at most; {memory >> 20} MiB more memory"));
         Assert.True(report.IsClean, report.ToString());
-        Assert.True(roundTrip < longestRoundTrip, $"a barrier took {roundTrip}");
+        Assert.True(counted.LongestRoundTrip < longestRoundTrip, $"a barrier took {counted.LongestRoundTrip} s");
+        Assert.Equal(0, counted["reconnects"]);
+        Assert.Equal(0, counted["dropped"]);
         Assert.True(memory < mostMemory, string.Create(CultureInfo.InvariantCulture, $"{memory >> 20} MiB more memory"));
         var numbers = (await trial.App.StreamRangeAsync(trial.Keys.Inbound)).Select(entry => int.Parse((string)entry["body"]!, CultureInfo.InvariantCulture)).ToArray();
         Assert.Equal(counted["delivered"], numbers.Length);
@@ -259,7 +260,7 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
         {
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Meter.Name == BridgeMetrics.MeterName && instrument.Name.StartsWith("bridge.inbound.", StringComparison.Ordinal))
+                if (instrument.Meter.Name == BridgeMetrics.MeterName && instrument is Counter<long> or Histogram<double>)
                     listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
@@ -267,13 +268,24 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
                 foreach (var (key, of) in tags)
                 {
                     if (key == "bridge" && Equals(of, Bridge))
-                        _sums.AddOrUpdate(instrument.Name["bridge.inbound.".Length..], value, (_, sum) => sum + value);
+                        _sums.AddOrUpdate(instrument.Name.Split('.')[^1], value, (_, sum) => sum + value);
+                }
+            });
+            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) =>
+            {
+                foreach (var (key, of) in tags)
+                {
+                    if (instrument.Name == "bridge.barrier.round_trip" && key == "bridge" && Equals(of, Bridge))
+                        LongestRoundTrip = Math.Max(LongestRoundTrip, value);
                 }
             });
             _listener.Start();
         }
 
         public string Bridge { get; } = "flood-" + Guid.NewGuid().ToString("N")[..8];
+
+        /// <summary>Seconds.</summary>
+        public double LongestRoundTrip { get; private set; }
 
         public long this[string name] => _sums.GetValueOrDefault(name);
 
