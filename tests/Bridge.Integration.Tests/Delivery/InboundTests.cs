@@ -176,7 +176,7 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
     public async Task A_flood_harms_neither_the_order_of_what_goes_out_nor_the_barriers_nor_the_memory(string name)
     {
         // A barrier comes behind all of the flood that the server had taken before, so it takes as long as that is read: half of the time
-        // after which the stream would be given up. Some 3 s and 50 MiB were seen where four others shared the two processors.
+        // after which the stream would be given up. 11 s and 68 MiB were seen where others shared the two processors.
         const double longestRoundTrip = 30;
         const long mostMemory = 300L << 20;
         const int outbound = 10_000;
