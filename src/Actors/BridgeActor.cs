@@ -14,6 +14,7 @@ namespace Bridge;
 /// <param name="OpenQueue">Makes the queue of one generation.</param>
 /// <param name="OpenLease">Makes the lease.</param>
 /// <param name="OpenOutcomes">Makes the way to the outcome stream.</param>
+/// <param name="OpenInbound">Makes the way of what users send to the app.</param>
 /// <param name="Dialer">Opens component streams.</param>
 /// <param name="Encoder">Turns entries into stanzas.</param>
 /// <param name="Board">Where the state is published.</param>
@@ -23,6 +24,7 @@ public sealed record BridgeParts(
     Func<IOutboundQueue> OpenQueue,
     Func<IQueueLease> OpenLease,
     Func<IOutcomeStream> OpenOutcomes,
+    Func<IInboundStream> OpenInbound,
     IComponentDialer Dialer,
     IStanzaEncoder Encoder,
     StatusBoard Board,
@@ -151,7 +153,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             BeginDrain();
             _drainComplete = true;
-            ReleaseLease();
+            FlushPublisher();
         });
         Receive<StartGeneration>(_ => { });
     }
@@ -175,7 +177,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             {
                 // Between two generations nothing is in flight: all of it stands in the journal.
                 _drainComplete = true;
-                ReleaseLease();
+                FlushPublisher();
                 return;
             }
 
@@ -203,7 +205,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             BeginDrain();
             _drainComplete = false;
-            ReleaseLease();
+            FlushPublisher();
         });
     }
 
@@ -217,13 +219,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _drainComplete = message.AllConfirmed;
             _puller?.Tell(new RedisPullerActor.FlushSettlements());
         });
-        Receive<RedisPullerActor.SettlementsFlushed>(_ =>
-        {
-            if (_publisher.IsNobody())
-                ReleaseLease();
-            else
-                _publisher.Tell(new InboundPublisherActor.Flush());
-        });
+        Receive<RedisPullerActor.SettlementsFlushed>(_ => FlushPublisher());
         Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
@@ -275,6 +271,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
                 LastBarrierRoundTrip = message.LastBarrierRoundTrip,
                 LastProgressAt = message.LastProgressAt,
                 AwaitingEntries = message.AwaitingEntries,
+                InboundBuffered = message.InboundBuffered,
             };
         });
         Receive<RedisPullerActor.QueueObserved>(message => _snapshot = _snapshot with
@@ -288,6 +285,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<Publish>(_ => PublishSnapshot());
         Receive<InboundPublisherActor.Publish>(message => _publisher.Tell(message));
         Receive<InboundPublisherActor.DeliverReplies>(message => _publisher.Tell(message));
+        // Its answers go to the connection.
+        Receive<InboundPublisherActor.Deliver>(message => _publisher.Tell(message, Sender));
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
     }
@@ -359,7 +358,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void OnGenerationGone()
     {
-        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, Endpoint = null };
+        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, InboundBuffered = 0, Endpoint = null };
         if (_ownership is null || _drainRequester is not null)
             return;
         _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));
@@ -395,6 +394,15 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Timers.Cancel(nameof(StartGeneration));
         Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, DrainPatience(_settings));
         Become(Draining);
+    }
+
+    // Also without a generation: an earlier one may have left what users sent.
+    private void FlushPublisher()
+    {
+        if (_publisher.IsNobody())
+            ReleaseLease();
+        else
+            _publisher.Tell(new InboundPublisherActor.Flush());
     }
 
     private void ReleaseLease()
@@ -434,7 +442,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void CreatePublisher()
     {
-        _publisher = Context.Watch(Context.ActorOf(InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _metrics)));
+        _publisher = Context.Watch(Context.ActorOf(InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _settings.Inbound, _parts.OpenInbound, _metrics)));
+        // What its predecessor had and did not deliver.
+        _connection?.Tell(XmppConnectionActor.HandInboundOver.Instance);
         if (_ownership is not null)
             _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
     }

@@ -32,6 +32,8 @@ public static class BridgeRuntime
             OpenQueue: () => OpenQueue(bridge, link, time),
             OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
             OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
+            OpenInbound: () => new RedisInboundStream(
+                new RedisLink(bridge.Queue.Redis, $"bridge-{bridge.Name}-inbound", bridge.Queue.CallTimeout, time), bridge.Queue.Keys, bridge.Inbound),
             Dialer: new ComponentDialer(time),
             Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode, bridge.Confirm.Grade == ConfirmGrade.Received, bridge.Answers, bridge.Retry.Limit > 0),
             Board: board,

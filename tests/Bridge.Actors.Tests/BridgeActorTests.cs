@@ -387,6 +387,46 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void What_users_sent_is_handed_to_the_publisher_that_replaces_one()
+    {
+        var link = Work();
+        link.Say(FromUser("1"), FromUser("2"));
+        Assert.Single(_outside.Inbound[0].Appends).Fail(new InvalidCastException());
+        link.Say(FromUser("3"));
+        Renew(TimeSpan.FromMilliseconds(300));
+
+        var again = Assert.Single(_outside.Inbound[1].Appends);
+        Assert.Equal(["1", "2", "3"], again.Asked.Select(entry => entry.Id));
+        Assert.Equal(_outside.Inbound[0].Appends[0].Asked.Select(entry => entry.Stamp), again.Asked.Take(2).Select(entry => entry.Stamp));
+        again.Answer(null);
+        link.Say(FromUser("4"));
+        Assert.Equal(["4"], _outside.Inbound[1].Appends[1].Asked.Select(entry => entry.Id));
+        Assert.Equal(0, Metrics["inbound.dropped"]);
+    }
+
+    [Fact]
+    public void A_drain_waits_until_redis_has_what_users_sent()
+    {
+        var link = Work();
+        link.Say(FromUser("1"));
+        Drain();
+        Pass();
+        AnswerQueue();
+        Assert.True(link.IsClosing);
+        link.Say(FromUser("2"));
+        link.Closed();
+        AnswerQueue();
+        Pass(100);
+        Assert.Empty(_outside.Lease.Releases);
+        _outside.Inbound[0].Appends[0].Answer(null);
+        Assert.Empty(_outside.Lease.Releases);
+        Assert.Equal(["2"], _outside.Inbound[0].Appends[1].Asked.Select(entry => entry.Id));
+        _outside.Inbound[0].Appends[1].Answer(null);
+
+        Assert.Single(_outside.Lease.Releases);
+    }
+
+    [Fact]
     public void A_publisher_that_dies_while_it_drains_does_not_cut_the_drain_short()
     {
         var link = Work();
@@ -434,6 +474,9 @@ public sealed class BridgeActorTests : ActorSpec
         Assert.True(_outside.Lease.Disposed);
         Assert.True(_outside.Outcomes[0].Disposed);
     }
+
+    private static StanzaReceived FromUser(string id) =>
+        new(StanzaKind.Message, id, "ada@example.test/x", "box@bridge.example.test", "chat", "body", null, default);
 
     private static StanzaBounced Bounce(string from = "ada@example.test") => new(
         // Before all that is in the journal: it comes late.

@@ -20,6 +20,9 @@ internal sealed class ScriptedBridge(TimeProvider time) : IAsyncDisposable
     /// <summary>Every outcome stream that was opened.</summary>
     public List<ScriptedOutcomes> Outcomes { get; } = [];
 
+    /// <summary>Every inbound stream that was opened.</summary>
+    public List<ScriptedInbound> Inbound { get; } = [];
+
     public ScriptedDialer Dialer { get; } = new();
 
     public StatusBoard Board { get; } = new(time);
@@ -34,7 +37,7 @@ internal sealed class ScriptedBridge(TimeProvider time) : IAsyncDisposable
     /// <summary>Whether what the parts share was disposed.</summary>
     public bool Disposed { get; private set; }
 
-    public BridgeParts Parts => new(() => Queue, OpenLease, OpenOutcomes, Dialer, new ScriptedEncoder(), Board, time, this);
+    public BridgeParts Parts => new(() => Queue, OpenLease, OpenOutcomes, OpenInbound, Dialer, new ScriptedEncoder(), Board, time, this);
 
     /// <summary>The server accepts the pending dial and the handshake, and returns the first barrier.</summary>
     public ScriptedLink Establish(long barrier = 1)
@@ -59,6 +62,12 @@ internal sealed class ScriptedBridge(TimeProvider time) : IAsyncDisposable
             throw new InvalidOperationException("no lease can be opened");
         Leases.Add(new ScriptedLease());
         return Lease;
+    }
+
+    private ScriptedInbound OpenInbound()
+    {
+        Inbound.Add(new ScriptedInbound());
+        return Inbound[^1];
     }
 
     private ScriptedOutcomes OpenOutcomes()

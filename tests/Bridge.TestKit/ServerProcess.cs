@@ -125,6 +125,9 @@ public sealed class ServerProcess : IAsyncDisposable
         await Current.StandardInput.FlushAsync();
     }
 
+    /// <summary>Ends the program's standard input, which was kept open.</summary>
+    public void EndInput() => Current.StandardInput.Close();
+
     /// <summary>Sends a signal to the program and its children. Nothing happens when it has ended.</summary>
     public void Signal(PosixSignalNumber signal)
     {

@@ -541,7 +541,10 @@ public sealed partial class ComponentSocket : IAsyncDisposable
                 stanza.Id.Text,
                 stanza.From.Text,
                 stanza.To.Text,
-                stanza.ReadError() ?? new StanzaError(StanzaErrorType.Unknown, StanzaErrorCondition.Unknown, null));
+                stanza.ReadError() ?? new StanzaError(StanzaErrorType.Unknown, StanzaErrorCondition.Unknown, null))
+            {
+                Xml = stanza.Bytes.ToArray(),
+            };
         return new StanzaReceived(
             stanza.Kind,
             stanza.Id.Text,

@@ -59,7 +59,11 @@ public sealed record BarrierReturned(long Number, long ArrivedAt) : InboundEvent
 /// <param name="From">Who bounced it, as on the wire.</param>
 /// <param name="To">To which of our JIDs.</param>
 /// <param name="Error">Its content; all Unknown where it has no <c>error</c> child.</param>
-public sealed record StanzaBounced(StanzaKind Kind, string? Id, string? From, string? To, StanzaError Error) : InboundEvent;
+public sealed record StanzaBounced(StanzaKind Kind, string? Id, string? From, string? To, StanzaError Error) : InboundEvent
+{
+    /// <summary>The element, as it came.</summary>
+    public ReadOnlyMemory<byte> Xml { get; init; }
+}
 
 /// <summary>Any other stanza or first-level element.</summary>
 /// <param name="Kind">What it is.</param>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text;
 using Akka.Actor;
 using Akka.Event;
@@ -50,7 +51,6 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <param name="WindowLimit">Entries that may be in the window now.</param>
     /// <param name="LastBarrierRoundTrip">The last round trip, if there was one.</param>
     /// <param name="LastProgressAt">When a barrier last returned.</param>
-    /// <param name="AwaitingEntries">Entries that have left the journal and wait for an answer.</param>
     public sealed record Observed(
         ConnectionState State,
         string? Endpoint,
@@ -61,8 +61,21 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         long HeldEntries,
         int WindowLimit,
         TimeSpan? LastBarrierRoundTrip,
-        DateTimeOffset? LastProgressAt,
-        int AwaitingEntries = 0);
+        DateTimeOffset? LastProgressAt)
+    {
+        /// <summary>Stanzas for the app that Redis has not acknowledged.</summary>
+        public int InboundBuffered { get; init; }
+
+        /// <summary>Entries that have left the journal and wait for an answer.</summary>
+        public int AwaitingEntries { get; init; }
+    }
+
+    /// <summary>From the parent: a new publisher is there; hand over what Redis has not acknowledged.</summary>
+    public sealed record HandInboundOver
+    {
+        /// <summary>The only one.</summary>
+        public static readonly HandInboundOver Instance = new();
+    }
 
     private sealed record Dialed(int Incarnation, IComponentLink Link);
 
@@ -135,11 +148,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         public int ReplyBytes { get; set; }
 
+        public long RefusalBytes { get; set; }
+
         public TimeSpan LastBarrierWrittenAt { get; set; }
 
         public TimeSpan LastProgressAt { get; set; }
 
         public long LastAcknowledgedBytes { get; set; }
+
+        public long LastReadBytes { get; set; }
 
         public long CountedBytesSent { get; set; }
 
@@ -162,6 +179,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private const int WriterFailuresPerSecond = 64;
 
     private const int SeenPerSettlement = 5_000;
+    private const int ReadBytesOfProgress = 256 * 1024;
 
     // Between two returned barriers.
     private const int MaxReplyBytes = 256 * 1024;
@@ -183,8 +201,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly RoundTripControl _control;
     private readonly ReconnectPolicy _reconnect;
     private readonly EndingBook _endings;
-    private readonly EntityAnswers _answers;
     private readonly SeenIds? _seen;
+    private readonly InboundRules _rules;
+    private readonly InboundHandover _inbound;
+    private readonly List<InboundEntry> _inboundNow = [];
+    private readonly string _inboundSession = RandomNumberGenerator.GetHexString(16, lowercase: true);
     private readonly Dictionary<EntryPosition, (Rejection Rejection, int Attempts)> _convicted = [];
 
     private ConnectionState _state = ConnectionState.Connecting;
@@ -243,7 +264,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _time = time;
         _random = random;
         _origin = time.GetTimestamp();
-        _answers = new EntityAnswers(settings.Xmpp.Domain);
+        _rules = new InboundRules(settings.Inbound, settings.Xmpp.Domain);
+        _inbound = new InboundHandover(settings.Inbound.Buffer, settings.Inbound.BufferBytes);
         _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Retry, settings.Confirm.Grade, time.GetUtcNow());
         _seen = settings.Queue.Repeats is { } repeats ? new SeenIds(repeats) : null;
         _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings, _seen);
@@ -393,15 +415,12 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             if (message.Incarnation != _life.Incarnation)
                 return;
             foreach (var @event in message.Batch.Events)
-            {
-                if (@event is StanzaBounced bounced)
-                    OnBounced(bounced);
-                else if (@event is StanzaReceived answer)
-                    _ = answer.Kind == StanzaKind.Iq ? IsResult(answer) : IsReceipt(answer);
-            }
-
+                OnEventWhileClosing(@event);
             Link.Consumed(message.Batch);
+            HandInbound();
         });
+        Receive<InboundPublisherActor.Delivered>(message => _inbound.Acknowledge(message.UpTo));
+        Receive<HandInboundOver>(_ => HandOver(_inbound.Kept));
         Receive<StanzaWriterActor.BatchEncoded>(message => message.Batch.Release());
         Receive<Observe>(_ => TellParent());
         ReceiveAny(_ => { });
@@ -418,6 +437,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     {
         if (message is StanzaWriterActor.BatchEncoded encoded)
             encoded.Batch.Release();
+        else if (message is InboundPublisherActor.Delivered delivered)
+            _inbound.Acknowledge(delivered.UpTo);
+        else if (message is HandInboundOver)
+            HandOver(_inbound.Kept);
     });
 
     /// <summary>What means the same in every state.</summary>
@@ -457,6 +480,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             EndOverdue();
             TellParent();
         });
+        Receive<InboundPublisherActor.Delivered>(message => _inbound.Acknowledge(message.UpTo));
+        Receive<HandInboundOver>(_ => HandOver(_inbound.Kept));
         Receive<DeadlinePassed>(message => message.Incarnation == _life.Incarnation, message => EndLife(message.Cause, "no answer in time"));
         // Late events of an earlier life, or of a state that is over.
         Receive<DeadlinePassed>(_ => { });
@@ -478,13 +503,17 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             foreach (var @event in message.Batch.Events)
             {
                 // An event may end the life, and the rest of the batch with it.
-                if (!ReferenceEquals(life, _life) || _state is ConnectionState.Draining or ConnectionState.Idle)
+                if (!ReferenceEquals(life, _life) || _state == ConnectionState.Idle)
                     break;
                 // Asked anew each time: a stanza may come in one read with the <handshake/> that changes the behaviour.
-                _onEvent(@event);
+                if (_state == ConnectionState.Draining)
+                    OnEventWhileClosing(@event);
+                else
+                    _onEvent(@event);
             }
 
             life.Link!.Consumed(message.Batch);
+            HandInbound();
             if (ReferenceEquals(life, _life))
                 WriteOut();
         });
@@ -654,7 +683,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             case StanzaReceived { Kind: StanzaKind.Message } message when IsReceipt(message):
                 break;
             case StanzaReceived received:
-                _metrics.Received(received.Kind == StanzaKind.Presence ? InboundKind.Presence : InboundKind.Message);
+                OnStanza(received);
                 break;
             case StanzaSkipped:
                 _metrics.Received(InboundKind.Skipped);
@@ -664,6 +693,107 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
                 break;
         }
     }
+
+    // Nothing is answered any more, but what came is not lost for that.
+    private void OnEventWhileClosing(InboundEvent @event)
+    {
+        switch (@event)
+        {
+            case StanzaBounced bounced:
+                OnBounced(bounced);
+                break;
+            case StanzaReceived { Kind: StanzaKind.Iq } iq when IsResult(iq):
+            case StanzaReceived { Kind: StanzaKind.Message } message when IsReceipt(message):
+                break;
+            case StanzaReceived received when !IsOwnPing(received):
+                _metrics.Received(BridgeMetrics.KindOf(received.Kind));
+                if (_rules.Judge(received, Now).ForApp && !TryGiveToApp(EntryOf(received)))
+                    _metrics.InboundDropped(BridgeMetrics.KindOf(received.Kind));
+                break;
+        }
+    }
+
+    private void OnStanza(StanzaReceived stanza)
+    {
+        _metrics.Received(BridgeMetrics.KindOf(stanza.Kind));
+        var verdict = _rules.Judge(stanza, Now);
+        if (verdict.ForApp && !TryGiveToApp(EntryOf(stanza)))
+        {
+            if (InboundRules.Refusal(stanza, _xmpp.Domain) is { IsEmpty: false } refusal && TryRefuse(refusal))
+                _metrics.InboundRefused(BridgeMetrics.KindOf(stanza.Kind));
+            else
+                _metrics.InboundDropped(BridgeMetrics.KindOf(stanza.Kind));
+        }
+
+        if (!verdict.Answer.IsEmpty)
+            _ = TryReply(verdict.Answer);
+    }
+
+    private InboundEntry EntryOf(StanzaReceived stanza) => InboundEntry.Of(_inboundSession, _inbound.Next, _time.GetUtcNow(), stanza);
+
+    /// <summary>Keeps a stanza for the app, to be handed over; false when there is no room.</summary>
+    private bool TryGiveToApp(InboundEntry entry)
+    {
+        if (_inbound.TryKeep(entry))
+        {
+            _inboundNow.Add(entry);
+            return true;
+        }
+
+        if (_inbound.BeginsToRefuse(Now))
+            _log.Warning(
+                "Bridge {Bridge}: {Entries} stanzas for the app ({Bytes} bytes) wait for Redis: until there is room, senders are told to wait",
+                _settings.Name, _inbound.Entries, _inbound.Bytes);
+        return false;
+    }
+
+    // One message for all that came in one read.
+    private void HandInbound()
+    {
+        if (_inboundNow.Count == 0)
+            return;
+        HandOver([.. _inboundNow]);
+        _inboundNow.Clear();
+    }
+
+    // Through the parent, who knows the publisher that lives now.
+    private void HandOver(IReadOnlyList<InboundEntry> entries)
+    {
+        if (entries.Count > 0)
+            Context.Parent.Tell(new InboundPublisherActor.Deliver(entries, _inbound.AcknowledgedUpTo));
+    }
+
+    /// <summary>Says something to a sender, unless so much was said since the last barrier that the server seems not to read it.</summary>
+    private bool TryReply(ReadOnlyMemory<byte> reply)
+    {
+        if (_life.ReplyBytes >= MaxReplyBytes)
+            return false;
+        _life.ReplyBytes += reply.Length;
+        WriteReply(reply, _life.ReplyBytes);
+        return true;
+    }
+
+    /// <summary>Asks a sender to wait. The bound is that of what waits: behind a flood barriers are late, and all its senders should hear.</summary>
+    private bool TryRefuse(ReadOnlyMemory<byte> refusal)
+    {
+        if (_life.RefusalBytes >= _settings.Inbound.BufferBytes)
+            return false;
+        _life.RefusalBytes += refusal.Length;
+        WriteReply(refusal, _life.RefusalBytes);
+        return true;
+    }
+
+    private void WriteReply(ReadOnlyMemory<byte> reply, long sinceBarrier)
+    {
+        Link.Output.Write(reply.Span);
+        Link.Flush();
+        // Many who ask should not wait for the next idle barrier.
+        if (sinceBarrier >= MaxReplyBytes / 2 && _window.OutstandingBarriers == 0)
+            WriteBarrier();
+    }
+
+    private bool IsOwnPing(StanzaReceived stanza) =>
+        stanza is { Kind: StanzaKind.Iq, Type: "get" or "set" } && stanza.From == _xmpp.Domain && stanza.To == _xmpp.Domain;
 
     private void OnStreamLevel(InboundEvent @event)
     {
@@ -711,6 +841,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _life.BarriersReturned++;
         _life.LastBarrierReturnedAt = Now;
         _life.ReplyBytes = 0;
+        _life.RefusalBytes = 0;
         _life.LastProgressAt = Now;
         _lastRoundTrip = outcome.RoundTrip;
         _lastProgressAt = _time.GetUtcNow();
@@ -753,22 +884,16 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     {
         if (iq.Type is "get" or "set")
         {
-            if (iq.From == _xmpp.Domain && iq.To == _xmpp.Domain)
+            if (IsOwnPing(iq))
             {
                 // A barrier of an earlier life, or a forged one: never answered, and confirms nothing.
                 _metrics.BarrierUnexpected();
                 return;
             }
 
-            _metrics.Received(InboundKind.Iq);
             // RFC 6120 §8.2.3: a request must be answered, if only with an error. But a flood of requests
             // must not fill our memory with answers that the server does not read.
-            if (_life.ReplyBytes >= MaxReplyBytes)
-                return;
-            var reply = _answers.Answer(iq, Now);
-            _life.ReplyBytes += reply.Length;
-            Link.Output.Write(reply);
-            Link.Flush();
+            OnStanza(iq);
         }
         else if (iq.Id == _life.UptimeId && iq.From == _xmpp.ServerDomain)
             OnUptimeTold(ServerUptime.ReadAnswer(iq.Xml.Span));
@@ -845,12 +970,10 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         var meaning = bounced is { Id.Length: > 0, From: not null } ? _endings.Bounced(bounced, _window.SettledUpTo, Now) : BounceMeaning.Nothing;
         if (!meaning.IsOurs)
         {
-            _metrics.Received(bounced.Kind switch
-            {
-                StanzaKind.Iq => InboundKind.Iq,
-                StanzaKind.Presence => InboundKind.Presence,
-                _ => InboundKind.Message,
-            });
+            _metrics.Received(BridgeMetrics.KindOf(bounced.Kind));
+            if (_rules.WantsError(bounced.Kind)
+                && !TryGiveToApp(InboundEntry.Of(_inboundSession, _inbound.Next, _time.GetUtcNow(), bounced)))
+                _metrics.InboundDropped(BridgeMetrics.KindOf(bounced.Kind));
             return;
         }
 
@@ -1005,6 +1128,13 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (acknowledged != _life.LastAcknowledgedBytes)
         {
             _life.LastAcknowledgedBytes = acknowledged;
+            _life.LastProgressAt = now;
+        }
+
+        // Behind a flood a barrier is late as well. What trickles in proves nothing about the other direction.
+        if (Link.BytesRead - _life.LastReadBytes >= ReadBytesOfProgress)
+        {
+            _life.LastReadBytes = Link.BytesRead;
             _life.LastProgressAt = now;
         }
 
@@ -1235,6 +1365,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
     private void FinishDrain()
     {
+        HandInbound();
         var complete = _window.AllConfirmed && _takingStopped is not null;
         // Bounces that came while the stream was closing: nobody will hear of them again.
         if (_window.TakeEnded() is { Count: > 0 } ended)
@@ -1265,8 +1396,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _window.HeldEntries,
             _control.Entries,
             _lastRoundTrip,
-            _lastProgressAt,
-            _endings.Awaiting));
+            _lastProgressAt)
+        {
+            InboundBuffered = _inbound.Entries,
+            AwaitingEntries = _endings.Awaiting,
+        });
     }
 
     private void CountBytes(StreamLife life)

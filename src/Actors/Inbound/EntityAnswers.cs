@@ -30,6 +30,14 @@ internal sealed class EntityAnswers(string domain)
 
     private static readonly (string Type, string Payload) NoService = Error("service-unavailable");
 
+    /// <summary>Whether a request is for what Bridge itself has, so that it is not for the app.</summary>
+    public static bool Serves(StanzaReceived request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return request.Type == "get"
+            && (request.FirstChild, request.FirstChildNamespace) is ("query", DiscoInfo or DiscoItems or Version or LastActivity) or ("ping", Ping);
+    }
+
     /// <summary>The answer to a request.</summary>
     /// <param name="request">An iq of type get or set.</param>
     /// <param name="runsFor">How long the component has been there.</param>

@@ -17,6 +17,7 @@ public sealed record QueueKeys
         Confirmed = tagged + ":confirmed";
         Dead = tagged + ":dead";
         Outcomes = tagged + ":outcomes";
+        Inbound = tagged + ":inbound";
         Replies = tagged + ":replies";
         Awaiting = tagged + ":awaiting";
         Kept = tagged + ":kept";
@@ -47,6 +48,9 @@ public sealed record QueueKeys
     /// <summary>The outcome stream.</summary>
     public string Outcomes { get; }
 
+    /// <summary>The stream of what users send to the component's addresses.</summary>
+    public string Inbound { get; }
+
     /// <summary>Replies on their way to lists, which may lie in other slots.</summary>
     public string Replies { get; }
 
@@ -70,6 +74,9 @@ public sealed record QueueKeys
     /// one that also a full Redis allows.
     /// </summary>
     public string None { get; }
+
+    /// <summary>Every key that is derived.</summary>
+    public IReadOnlyList<string> All => [Inflight, Runs, Lease, Confirmed, Dead, Outcomes, Inbound, Replies, None];
 
     /// <summary>The lease that guards a component domain, whatever queue feeds it.</summary>
     public static string DomainLease(string domain) => "bridge:domain:" + domain;

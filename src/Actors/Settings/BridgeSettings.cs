@@ -39,6 +39,9 @@ public sealed record BridgeSettings
     /// <summary>Whether what a server could not deliver for now is tried again.</summary>
     public RetrySettings Retry { get; init; } = new();
 
+    /// <summary>What becomes of stanzas to the component's addresses.</summary>
+    public InboundSettings Inbound { get; init; } = new();
+
     /// <summary>Ownership of queue and domain.</summary>
     public required LeaseSettings Lease { get; init; }
 

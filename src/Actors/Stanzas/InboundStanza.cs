@@ -173,7 +173,7 @@ public readonly ref struct InboundStanza
 
     private static bool NeedsResolving(ReadOnlySpan<byte> value) => value.IndexOfAny("&\t\r\n"u8) >= 0;
 
-    private static bool IsStreamNamespace(ReadOnlySpan<byte> ns) =>
+    internal static bool IsStreamNamespace(ReadOnlySpan<byte> ns) =>
         ns.SequenceEqual("jabber:component:accept"u8) || ns.SequenceEqual("jabber:client"u8);
 
     // The layout knows the first child of that name; one of the app's own may stand before the real one.

@@ -118,6 +118,9 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> DeadTrimmedCounter = Meter.CreateCounter<long>("bridge.dead_letters.trimmed", "{entry}", "Dead letters pushed out by the bounds of their stream.");
     private static readonly Counter<long> BouncesCounter = Meter.CreateCounter<long>("bridge.bounces", "{stanza}", "Error stanzas that answer what Bridge wrote.");
     private static readonly Counter<long> InboundCounter = Meter.CreateCounter<long>("bridge.inbound.stanzas", "{stanza}", "Stanzas from the XMPP server, returned barriers excepted.");
+    private static readonly Counter<long> InboundDeliveredCounter = Meter.CreateCounter<long>("bridge.inbound.delivered", "{stanza}", "Stanzas for the app that are in Redis.");
+    private static readonly Counter<long> InboundRefusedCounter = Meter.CreateCounter<long>("bridge.inbound.refused", "{stanza}", "Stanzas for the app that found no room, and whose senders were told so.");
+    private static readonly Counter<long> InboundDroppedCounter = Meter.CreateCounter<long>("bridge.inbound.dropped", "{stanza}", "Stanzas for the app that found no room, and whose senders were told nothing.");
     private static readonly Counter<long> OutcomesDroppedCounter = Meter.CreateCounter<long>("bridge.outcomes.dropped", "{outcome}", "Outcomes dropped because Redis was away and the buffer full.");
     private static readonly Counter<long> OutcomesCounter = Meter.CreateCounter<long>("bridge.outcomes", "{outcome}", "Endings that were told with a settlement.");
     private static readonly Counter<long> RepliesCounter = Meter.CreateCounter<long>("bridge.replies", "{reply}", "Replies put into the lists that messages named.");
@@ -221,6 +224,27 @@ public sealed class BridgeMetrics
     public void Received(InboundKind kind) =>
         InboundCounter.Add(1, bridge, new("kind", InboundNames.GetValueOrDefault(kind, Other)));
 
+    /// <summary>The kind that a stanza is counted under.</summary>
+    public static InboundKind KindOf(StanzaKind kind) => kind switch
+    {
+        StanzaKind.Message => InboundKind.Message,
+        StanzaKind.Presence => InboundKind.Presence,
+        StanzaKind.Iq => InboundKind.Iq,
+        _ => InboundKind.Skipped,
+    };
+
+    /// <summary>Stanzas for the app are in Redis.</summary>
+    public void InboundDelivered(InboundKind kind, long stanzas) =>
+        InboundDeliveredCounter.Add(stanzas, bridge, new("kind", InboundNames.GetValueOrDefault(kind, Other)));
+
+    /// <summary>A stanza for the app found no room, and its sender was told so.</summary>
+    public void InboundRefused(InboundKind kind) =>
+        InboundRefusedCounter.Add(1, bridge, new("kind", InboundNames.GetValueOrDefault(kind, Other)));
+
+    /// <summary>Stanzas for the app were lost.</summary>
+    public void InboundDropped(InboundKind kind, long stanzas = 1) =>
+        InboundDroppedCounter.Add(stanzas, bridge, new("kind", InboundNames.GetValueOrDefault(kind, Other)));
+
     /// <summary>Outcomes did not fit into the buffer.</summary>
     public void OutcomesDropped(long outcomes) => OutcomesDroppedCounter.Add(outcomes, bridge);
 
@@ -300,6 +324,12 @@ public sealed class BridgeMetrics
             RedisFaultsCounter.Add(0, bridge, new("fault", fault));
         foreach (var kind in InboundNames.Values)
             InboundCounter.Add(0, bridge, new("kind", kind));
+        foreach (var kind in new[] { InboundKind.Message, InboundKind.Presence, InboundKind.Iq })
+        {
+            InboundDelivered(kind, 0);
+            InboundRefusedCounter.Add(0, bridge, new("kind", InboundNames[kind]));
+            InboundDropped(kind, 0);
+        }
     }
 
     private static Counter<long> Entries(string name, string description) =>

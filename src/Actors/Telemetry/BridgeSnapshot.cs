@@ -96,6 +96,9 @@ public sealed record BridgeSnapshot
     /// <summary>Entries that may be unconfirmed at the moment: the window, as adapted to the round trip.</summary>
     public long WindowLimit { get; init; }
 
+    /// <summary>Stanzas for the app that are in memory, because Redis has not acknowledged them.</summary>
+    public long InboundBuffered { get; init; }
+
     /// <summary>Round trip of the barrier that returned last; null while none did.</summary>
     public TimeSpan? LastBarrierRoundTrip { get; init; }
 

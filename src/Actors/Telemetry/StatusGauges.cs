@@ -27,6 +27,7 @@ public sealed class StatusGauges : IDisposable
         Gauge("bridge.scheduled.entries", "{entry}", "Messages that are sent later.", snapshot => snapshot.ScheduledEntries);
         Gauge("bridge.awaiting.entries", "{entry}", "Entries that have left the journal and wait for an answer.", snapshot => snapshot.AwaitingEntries);
         Gauge("bridge.window.limit", "{entry}", "Entries that may be unconfirmed at the moment.", snapshot => snapshot.WindowLimit);
+        Gauge("bridge.inbound.buffered", "{stanza}", "Stanzas for the app that Redis has not acknowledged.", snapshot => snapshot.InboundBuffered);
         Gauge("bridge.owner", null, "1 while the bridge owns its queue, else 0.",
             snapshot => snapshot.Role is BridgeRole.Owner or BridgeRole.Draining ? 1 : 0);
         meter.CreateObservableGauge(

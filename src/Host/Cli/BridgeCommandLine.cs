@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Bridge.Host.Cli;
 
-/// <summary>The command line: <c>bridge run | check | send | dead | config</c>, with help that one can work from.</summary>
+/// <summary>The command line: <c>bridge run | check | send | tail | dead | config</c>, with help that one can work from.</summary>
 internal static class BridgeCommandLine
 {
     private const string Essentials =
@@ -82,6 +82,7 @@ internal static class BridgeCommandLine
             RunCommand.Create(),
             CheckCommand.Create(),
             SendCommand.Create(),
+            TailCommand.Create(),
             DeadCommand.Create(),
             ConfigCommand.Create(),
         };

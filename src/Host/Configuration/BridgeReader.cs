@@ -69,6 +69,7 @@ internal sealed partial class BridgeReader(
                 MaxAwaiting = read.Number("answers.max-awaiting", 1, 10_000_000),
             },
             Retry = ReadRetry(),
+            Inbound = ReadInbound(queue.Keys, xmpp),
             Lease = ReadLease(queue),
             Writers = read.Number("writers", 1, 64),
             DrainTimeout = read.Duration("drain-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(10)),
@@ -379,6 +380,45 @@ internal sealed partial class BridgeReader(
         if (from != domain && !fromDomains.Contains(from))
             read.Mistake("stanza.default-from", SettingReader.Quote(text), "a JID of the component's domain or of one in stanza.from-domains");
         return jid.Resource.IsEmpty ? bare : bare + "/" + Encoding.UTF8.GetString(jid.Resource);
+    }
+
+    private InboundSettings ReadInbound(QueueKeys keys, XmppSettings xmpp)
+    {
+        var stanzas = InboundStanzas.None;
+        foreach (var text in read.Texts("inbound.stanzas"))
+        {
+            var kind = text.ToLowerInvariant() switch
+            {
+                "message" => InboundStanzas.Message,
+                "presence" => InboundStanzas.Presence,
+                "iq" => InboundStanzas.Iq,
+                _ => InboundStanzas.None,
+            };
+            if (kind == InboundStanzas.None)
+                read.Mistake("inbound.stanzas", SettingReader.Quote(text), "message, presence or iq, several of them, or nothing");
+            stanzas |= kind;
+        }
+
+        var list = read.Text("inbound.list");
+        // What is read there is sent: stanzas that come in would go out again.
+        if (list == keys.Queue || keys.All.Contains(list))
+            read.Mistake("inbound.list", SettingReader.Quote(list), "a key of its own, neither the queue nor one of Bridge's");
+        else if (Encoding.UTF8.GetByteCount(list) > 512)
+            read.Mistake("inbound.list", SettingReader.Quote(list), "a Redis key of at most 512 bytes, or nothing");
+        var bytes = read.Size("inbound.buffer-bytes", 64 * 1024, 1L << 30);
+        if (bytes < xmpp.MaxInboundStanzaBytes)
+            read.Mistake("inbound.buffer-bytes", Quantity.Format(bytes), "not less than xmpp.max-inbound-stanza-bytes, " + Quantity.Format(xmpp.MaxInboundStanzaBytes));
+        return new InboundSettings
+        {
+            Stanzas = stanzas,
+            MaxEntries = read.Number("inbound.max-entries", 1L, 100_000_000),
+            List = list.Length == 0 ? null : list,
+            Publish = read.Switch("inbound.publish"),
+            Buffer = read.Number("inbound.buffer", 1, 1_000_000),
+            BufferBytes = bytes,
+            Subscriptions = read.Choice(
+                "inbound.subscriptions", ("refuse", SubscriptionPolicy.Refuse), ("accept", SubscriptionPolicy.Accept), ("app", SubscriptionPolicy.App)),
+        };
     }
 
     private LeaseSettings ReadLease(QueueSettings queue)

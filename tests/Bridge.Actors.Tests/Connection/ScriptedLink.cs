@@ -22,7 +22,7 @@ internal sealed partial class ScriptedLink(bool singleAddress) : IComponentLink
 
     public long BytesWritten => _flushed;
 
-    public long BytesRead { get; private set; }
+    public long BytesRead { get; set; }
 
     /// <summary>What the peer's kernel has not acknowledged.</summary>
     public int Unacknowledged { get; set; }
@@ -61,7 +61,8 @@ internal sealed partial class ScriptedLink(bool singleAddress) : IComponentLink
 
     /// <summary>
     /// What was flushed since the last look, one word per element: <c>header</c>, <c>handshake</c>,
-    /// <c>|5</c> for barrier 5, <c>uptime?</c>, <c>close</c>, <c>error:ID</c> for an answer that refuses,
+    /// <c>|5</c> for barrier 5, <c>uptime?</c>, <c>close</c>, <c>error:ID</c> for an answer that refuses, <c>wait:ID</c> for
+    /// one that asks to wait, <c>presence:TYPE</c>,
     /// and the content of a <see cref="Stanzas.ScriptedEncoder" />'s stanza.
     /// </summary>
     public IReadOnlyList<string> Written()
@@ -82,6 +83,8 @@ internal sealed partial class ScriptedLink(bool singleAddress) : IComponentLink
                 : match.Groups["barrier"] is { Success: true } barrier ? "|" + barrier.Value
                 : match.Groups["uptime"].Success ? "uptime?"
                 : match.Groups["close"].Success ? "close"
+                : match.Groups["wait"] is { Success: true } wait ? "wait:" + wait.Value
+                : match.Groups["presence"] is { Success: true } presence ? "presence:" + presence.Value
                 : match.Groups["error"] is { Success: true } error ? "error:" + error.Value
                 : match.Groups["stanza"].Value);
         }
@@ -109,6 +112,8 @@ internal sealed partial class ScriptedLink(bool singleAddress) : IComponentLink
         + "|<iq type='get' id='(?<uptime>u-[0-9a-f]+)' from='bridge.example.test' to='example.test'><query xmlns='jabber:iq:last'/></iq>"
         + "|(?<close></stream:stream>)"
         + "|<iq type='error' id='(?<error>[^']*)' [^>]*><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        + "|<(message|iq) type='error' id='(?<wait>[^']*)' [^>]*><error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></(message|iq)>"
+        + "|<presence type='(?<presence>[a-z]*)' from='[^']*' to='[^']*'/>"
         + "|<e>(?<stanza>.*?)</e>")]
     private static partial Regex Element();
 }

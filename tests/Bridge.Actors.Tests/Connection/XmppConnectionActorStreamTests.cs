@@ -242,6 +242,23 @@ public sealed class XmppConnectionActorStreamTests : XmppConnectionActorSpec
         Assert.Equal(1, Reconnects(ReconnectCause.NoProgress));
     }
 
+    [Theory]
+    [InlineData("a flood", 300_000, 59, 60.2)]
+    [InlineData("a trickle", 10_000, 5.9, 6.1)]
+    public void Behind_a_flood_a_late_barrier_is_waited_for_up_to_a_minute(string what, int bytesPerSecond, double atLeast, double atMost)
+    {
+        Begin(Settings());
+        Hand(1);
+        var lives = 0.0;
+        for (; !Link.WasReset && lives < 120; lives += 0.1)
+        {
+            Link.BytesRead += bytesPerSecond / 10;
+            Pass(100);
+        }
+
+        Assert.True(lives >= atLeast && lives <= atMost, $"behind {what} it was reset after {lives:F1} s");
+    }
+
     [Fact]
     public void A_frozen_server_is_noticed_on_an_idle_stream_too()
     {

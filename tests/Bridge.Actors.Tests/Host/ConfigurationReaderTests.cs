@@ -44,6 +44,10 @@ public sealed class ConfigurationReaderTests
         Assert.Equal("bridge.example.com", bridge.Stanza.DefaultFrom);
         Assert.Equal((100_000L, TimeSpan.FromDays(30)), (bridge.Dead.MaxEntries, bridge.Dead.MaxAge));
         Assert.Equal((10_000L, 10_000), (bridge.Outcomes.MaxEntries, bridge.Outcomes.Buffer));
+        // Whoever makes settings in code has the same.
+        Assert.Equal(new InboundSettings(), bridge.Inbound);
+        Assert.Equal((InboundStanzas.Message, 10_000L, null, false), (bridge.Inbound.Stanzas, bridge.Inbound.MaxEntries, bridge.Inbound.List, bridge.Inbound.Publish));
+        Assert.Equal((1_000, 16L << 20, SubscriptionPolicy.Refuse), (bridge.Inbound.Buffer, bridge.Inbound.BufferBytes, bridge.Inbound.Subscriptions));
         Assert.Equal((Seconds(5), Seconds(1), Seconds(0.5), Seconds(1)), (bridge.Lease.TimeToLive, bridge.Lease.RenewEvery, bridge.Lease.PollEvery, bridge.Lease.SafetyMargin));
         Assert.Equal((2, Seconds(5)), (bridge.Writers, bridge.DrainTimeout));
         Assert.Equal(new HttpAddress("127.0.0.1", 9180), configuration.Http);
@@ -180,6 +184,12 @@ public sealed class ConfigurationReaderTests
         { "an endpoint without a port", "bridge.defaults.xmpp.endpoints = [localhost]", "bridge.defaults.xmpp.endpoints", "host:port" },
         { "an endpoint with port 0", "bridge.defaults.xmpp.endpoints = [\"localhost:0\"]", "bridge.defaults.xmpp.endpoints", "host:port" },
         { "no endpoint", "bridge.defaults.xmpp.endpoints = []", "bridge.defaults.xmpp.endpoints", "found nothing" },
+        { "a kind of stanza that is none", "bridge.defaults.inbound.stanzas = [message, mesage]", "bridge.defaults.inbound.stanzas", "message, presence or iq" },
+        { "a list that is the queue", "bridge.defaults.inbound.list = \"xmpp:outbound\"", "bridge.defaults.inbound.list", "a key of its own" },
+        { "a list that is one of Bridge's", "bridge.defaults.inbound.list = \"{xmpp:outbound}:inflight\"", "bridge.defaults.inbound.list", "a key of its own" },
+        { "a buffer of nothing", "bridge.defaults.inbound.buffer = 0", "bridge.defaults.inbound.buffer", "from 1 to 1000000" },
+        { "a buffer below one stanza", "bridge.defaults.inbound.buffer-bytes = 512KiB", "bridge.defaults.inbound.buffer-bytes", "xmpp.max-inbound-stanza-bytes" },
+        { "a policy that is none", "bridge.defaults.inbound.subscriptions = acept", "bridge.defaults.inbound.subscriptions", "did you mean accept" },
         { "an endpoint twice", "bridge.defaults.xmpp.endpoints = \"localhost:1,localhost:1\"", "bridge.defaults.xmpp.endpoints", "twice" },
         { "a plain connection over the network", "bridge.defaults.xmpp.endpoints = \"xmpp.example.com:5347\"", "bridge.defaults.xmpp.endpoints", "xmpp.allow-plain = true" },
         { "an HTTP address without a port", "bridge.http = localhost", "bridge.http", "127.0.0.1:9180" },
@@ -250,6 +260,24 @@ public sealed class ConfigurationReaderTests
         Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("ter2", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("stanzas = []", InboundStanzas.None)]
+    [InlineData("stanzas = \"Presence, iq\"", InboundStanzas.Presence | InboundStanzas.Iq)]
+    [InlineData("stanzas = [message, presence, iq, iq]", InboundStanzas.Message | InboundStanzas.Presence | InboundStanzas.Iq)]
+    public void The_kinds_of_stanzas_for_the_app_are_any_of_three(string hocon, InboundStanzas kinds) =>
+        Assert.Equal(kinds, Assert.Single(Valid(["bridge.defaults.inbound." + hocon]).Bridges).Inbound.Stanzas);
+
+    [Fact]
+    public void What_the_app_gets_besides_the_stream_is_read()
+    {
+        var inbound = Assert.Single(Valid(
+            ["bridge.defaults.inbound { list = \"app:in\", publish = on, max-entries = 5, buffer = 7, buffer-bytes = 2MiB, subscriptions = app }"]).Bridges).Inbound;
+
+        Assert.Equal(
+            new InboundSettings { List = "app:in", Publish = true, MaxEntries = 5, Buffer = 7, BufferBytes = 2 << 20, Subscriptions = SubscriptionPolicy.App },
+            inbound);
     }
 
     [Fact]

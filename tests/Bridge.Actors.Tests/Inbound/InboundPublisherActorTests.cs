@@ -15,6 +15,7 @@ public sealed class InboundPublisherActorTests : ActorSpec
     private static readonly StanzaError Error = new(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null);
 
     private readonly ScriptedOutcomes _outcomes = new() { HoldsDeliveries = true };
+    private readonly ScriptedInbound _inbound = new();
     private readonly TestProbe _parent;
     private readonly IActorRef _publisher;
 
@@ -22,7 +23,7 @@ public sealed class InboundPublisherActorTests : ActorSpec
     {
         _parent = CreateTestProbe();
         _publisher = ChildOf(_parent, InboundPublisherActor.Props(
-            Settings().Outcomes with { Buffer = 1_000 }, () => _outcomes, new BridgeMetrics(Bridge)));
+            Settings().Outcomes with { Buffer = 1_000 }, () => _outcomes, Settings().Inbound with { Buffer = 1_000 }, () => _inbound, new BridgeMetrics(Bridge)));
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed partial class RejectionTests
         + "too-many-prefixes invalid-namespace duplicate-attribute too-deep too-many-attributes prefixed-stanza name-not-ascii "
         + "foreign-namespace missing-namespace missing-to invalid-to invalid-from foreign-from invalid-iq-type invalid-iq-payload "
         + "invalid-id json-malformed json-unknown-field json-wrong-type json-missing-to json-conflicting-fields json-duplicate-field "
-        + "json-invalid-value json-stanza-invalid json-xml-invalid expired writer-failed convicted trimmed";
+        + "json-invalid-value json-stanza-invalid json-xml-invalid expired writer-failed convicted trimmed duplicate";
 
     [Fact]
     public void The_wire_names_never_change() =>

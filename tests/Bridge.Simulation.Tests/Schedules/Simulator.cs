@@ -214,6 +214,7 @@ internal sealed class Simulator
                     () => new ModelQueue(port, link, _redis, _settings.Queue, random),
                     () => new ModelLease(port, link, _redis, _settings, life.Number, random),
                     () => new ModelOutcomes(port, link, _redis, _settings.Queue),
+                    () => NoInbound.Instance,
                     new ModelDialer(_world, _server, life, _settings),
                     _encoder,
                     board,
