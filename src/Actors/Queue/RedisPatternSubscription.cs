@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+using StackExchange.Redis;
+
+namespace Bridge.Queue;
+
+/// <summary>PSUBSCRIBE on a client of its own, which is thrown away with the first failure: by itself it would subscribe again unnoticed.</summary>
+/// <param name="connectionString">A StackExchange.Redis connection string; never logged.</param>
+/// <param name="clientName">Shown by CLIENT LIST.</param>
+/// <param name="patterns">At least one.</param>
+/// <param name="callTimeout">Deadline of each step.</param>
+/// <param name="time">The clock of the deadlines.</param>
+public sealed class RedisPatternSubscription(
+    string connectionString, string clientName, ImmutableArray<string> patterns, TimeSpan callTimeout, TimeProvider time) : IPatternSubscription
+{
+    private Task<ConnectionMultiplexer>? _connecting;
+
+    /// <inheritdoc />
+    public async Task ListenAsync(Action<ReadOnlyMemory<byte>> heard, Action<string> ended)
+    {
+        ArgumentNullException.ThrowIfNull(heard);
+        ArgumentNullException.ThrowIfNull(ended);
+        try
+        {
+            _connecting = ConnectionMultiplexer.ConnectAsync(RedisLink.ReadOptions(connectionString, clientName, callTimeout));
+            var client = await WithinAsync(_connecting).ConfigureAwait(false);
+            client.ConnectionFailed += (_, failure) => ended($"{failure.ConnectionType} connection: {failure.FailureType}");
+            var subscriber = client.GetSubscriber();
+            // The only words about a refused handshake are in the reply to a command.
+            await WithinAsync(subscriber.PingAsync()).ConfigureAwait(false);
+            var channels = patterns.Select(RedisChannel.Pattern).ToArray();
+            var queues = await WithinAsync(Task.WhenAll(channels.Select(channel => subscriber.SubscribeAsync(channel)))).ConfigureAwait(false);
+            foreach (var queue in queues)
+                queue.OnMessage(message => heard((byte[]?)message.Message ?? []));
+            // It counts as subscribed where there was no server to say it to.
+            if (!channels.All(subscriber.IsConnected))
+                throw new QueueFaultException(QueueFault.Unreachable, "The connection failed while the patterns were subscribed to.");
+        }
+        catch (Exception exception) when (exception is not QueueFaultException)
+        {
+            throw Named(exception);
+        }
+    }
+
+    /// <inheritdoc />
+    public async Task PingAsync()
+    {
+        if (_connecting is not { IsCompletedSuccessfully: true } connected)
+            throw new QueueFaultException(QueueFault.Unreachable, "There is no connection.");
+        try
+        {
+            var client = await connected.ConfigureAwait(false);
+            await WithinAsync(client.GetSubscriber().PingAsync()).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            throw Named(exception);
+        }
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        if (_connecting is null)
+            return;
+        ConnectionMultiplexer client;
+        try
+        {
+            client = await _connecting.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // It never came to be, of which whoever listened was told.
+            return;
+        }
+
+        await client.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
+        await client.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private QueueFaultException Named(Exception exception) => new(
+        RedisFaults.Classify(exception),
+        exception is TimeoutException and not RedisTimeoutException ? $"Redis did not answer within {callTimeout.TotalSeconds:0.###} s." : exception.Message,
+        exception);
+
+    private async Task<T> WithinAsync<T>(Task<T> call)
+    {
+        try
+        {
+            return await call.WaitAsync(callTimeout, time).ConfigureAwait(false);
+        }
+        catch (Exception) when (!call.IsCompleted)
+        {
+            RedisLink.Abandon(call);
+            throw;
+        }
+    }
+}
