@@ -409,6 +409,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             _intake = null;
             _snapshot = _snapshot with { Listening = false };
+            PublishSnapshot();
             _intakeRestarts.Succeeded(_parts.Time.GetElapsedTime(_intakeStartedAt));
             if (_drainRequester is null)
                 Timers.StartSingleTimer(nameof(StartIntake), StartIntake.Instance, _intakeRestarts.Next(_parts.Random.NextDouble()));

@@ -193,7 +193,7 @@ public sealed class ConfigurationReaderTests
         { "a secret in the file", "bridge.defaults.xmpp.secret = hunter2", "bridge.defaults.xmpp.secret", "BRIDGE_SECRET" },
         { "an unbalanced queue name", "bridge.defaults.queue.name = \"a{b\"", "bridge.defaults.queue.name", "balanced" },
         { "an empty group", "bridge.defaults.queue.stream.group = \"\"", "bridge.defaults.queue.stream.group", "consumer group" },
-        { "Pub/Sub without a pattern", "bridge.defaults.queue.kind = pubsub", "bridge.defaults.queue.pubsub.patterns", "1 to 64 patterns" },
+        { "Pub/Sub without a pattern", "bridge.defaults.queue { kind = pubsub, pubsub.patterns = [] }", "bridge.defaults.queue.pubsub.patterns", "1 to 64 patterns" },
         { "a pattern twice", "bridge.defaults.queue { kind = pubsub, pubsub.patterns = [\"a:*\", b, \"a:*\"] }", "bridge.defaults.queue.pubsub.patterns", "\"a:*\" twice" },
         { "too many patterns", $"bridge.defaults.queue.pubsub.patterns = \"{string.Join(',', Enumerable.Range(0, 65))}\"", "bridge.defaults.queue.pubsub.patterns", "found 65 patterns" },
         { "a pattern that is too long", $"bridge.defaults.queue.pubsub.patterns = [\"{new string('a', 513)}\"]", "bridge.defaults.queue.pubsub.patterns", "512 bytes" },
