@@ -148,7 +148,7 @@ public sealed class PubSubDeliveryTests(RealServersFixture servers) : IClassFixt
 
         public IDatabase App => _app.GetDatabase();
 
-        public IReadOnlyCollection<int> Arrived => _arrived;
+        public ConcurrentQueue<int> Arrived => _arrived;
 
         public int Published { get; private set; }
 
