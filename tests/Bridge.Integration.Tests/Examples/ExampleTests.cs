@@ -95,7 +95,7 @@ public sealed class ExampleTests(RealServersFixture servers) : IClassFixture<Rea
     }
 
     // As Bridge writes what it receives.
-    private static Task AddAsync(DeliveryTrial trial, string stamp, string? body, string kind = "message", string type = "chat")
+    private static async Task AddAsync(DeliveryTrial trial, string stamp, string? body, string kind = "message", string type = "chat")
     {
         var fields = new List<NameValueEntry>
         {
@@ -104,8 +104,8 @@ public sealed class ExampleTests(RealServersFixture servers) : IClassFixture<Rea
         };
         if (body is not null)
             fields.Add(new("body", body));
-        return trial.App.StreamAddAsync(Inbound, [.. fields]);
+        await trial.App.StreamAddAsync(Inbound, [.. fields]);
     }
 
-    private static string? Ending(JsonElement answer) => answer.GetProperty("ending").GetString();
+    private static string Ending(JsonElement answer) => answer.GetProperty("ending").GetString()!;
 }
