@@ -39,7 +39,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/messages":
             return self.answer(404, {"error": "POST /messages"})
         try:
-            size = int(self.headers.get("Content-Length", 0))
+            if "Content-Length" not in self.headers:
+                return self.answer(411, {"error": "Content-Length: this server reads no chunks"})
+            size = int(self.headers["Content-Length"])
             if size > 65536:
                 return self.answer(413, {"error": "at most 64 KiB"})
             request = json.loads(self.rfile.read(size))

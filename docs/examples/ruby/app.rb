@@ -36,7 +36,7 @@ end
 
 def answer(request)
   return [405, { error: "POST /messages" }] unless request.request_method == "POST"
-  return [413, { error: "at most 64 KiB" }] if request.content_length.to_i > 65_536
+  return [413, { error: "at most 64 KiB" }] if request["Content-Length"].to_i > 65_536
 
   message = JSON.parse(request.body.to_s.force_encoding("UTF-8"))
   to, body = message.values_at("to", "body") if message.is_a?(Hash)

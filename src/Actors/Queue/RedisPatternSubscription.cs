@@ -21,12 +21,10 @@ public sealed class RedisPatternSubscription(
         ArgumentNullException.ThrowIfNull(ended);
         try
         {
-            _connecting = ConnectionMultiplexer.ConnectAsync(RedisLink.ReadOptions(connectionString, clientName, callTimeout));
+            _connecting = ConnectionMultiplexer.ConnectAsync(Options());
             var client = await WithinAsync(_connecting).ConfigureAwait(false);
             client.ConnectionFailed += (_, failure) => ended($"{failure.ConnectionType} connection: {failure.FailureType}");
             var subscriber = client.GetSubscriber();
-            // The only words about a refused handshake are in the reply to a command.
-            await WithinAsync(subscriber.PingAsync()).ConfigureAwait(false);
             var channels = patterns.Select(RedisChannel.Pattern).ToArray();
             var queues = await WithinAsync(Task.WhenAll(channels.Select(channel => subscriber.SubscribeAsync(channel)))).ConfigureAwait(false);
             foreach (var queue in queues)
@@ -75,6 +73,16 @@ public sealed class RedisPatternSubscription(
 
         await client.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
         await client.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private ConfigurationOptions Options()
+    {
+        var options = RedisLink.ReadOptions(connectionString, clientName, callTimeout);
+        // Or it would connect again and again, and tell nobody what Redis says about it.
+        options.AbortOnConnectFail = true;
+        // The connection that listens comes to be behind the other one.
+        options.BacklogPolicy = BacklogPolicy.Default;
+        return options;
     }
 
     private QueueFaultException Named(Exception exception) => new(
