@@ -478,6 +478,8 @@ public sealed class BridgeActorTests : ActorSpec
         AnswerQueue();
         Assert.Empty(_outside.Lease.Releases);
         Assert.False(intake.Disposed);
+        Assert.True(intake.Lives[0].IsStopping);
+        intake.Lives[0].Stopping.Answer(default);
         intake.Appends[0].Answer(1);
 
         Assert.True(intake.Disposed);

@@ -31,6 +31,9 @@ public interface IPatternSubscription : IAsyncDisposable
     /// <param name="ended">Told, from any thread and perhaps more than once, that its connection failed, with the cause.</param>
     Task ListenAsync(Action<ReadOnlyMemory<byte>> heard, Action<string> ended);
 
+    /// <summary>Listens no more; completes once everything that Redis had sent until then was heard.</summary>
+    Task StopAsync();
+
     /// <summary>A round trip on the connection that it listens on. A Redis that is frozen or silently gone is noticed by nothing else.</summary>
     Task PingAsync();
 }

@@ -21,7 +21,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     /// <param name="Listening">From Redis' confirmation to the end of the subscription.</param>
     public sealed record Observed(bool Listening);
 
-    /// <summary>From the parent: append what is buffered, say <see cref="Finished" />, and listen no more. For the end of a drain.</summary>
+    /// <summary>From the parent: listen no more, append all that was heard, and say <see cref="Finished" />. For the end of a drain.</summary>
     public sealed record Finish;
 
     /// <summary>To the parent: everything that was heard is in the list, or dropped and counted.</summary>
@@ -32,6 +32,8 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     private sealed record Heard(int Life, ReadOnlyMemory<byte> Message);
 
     private sealed record Answered(int Life);
+
+    private sealed record Stopped(int Life);
 
     private sealed record Ended(int Life, string Cause);
 
@@ -129,7 +131,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     {
         ReceiveMessagesAndReplies();
         Receive<Subscribed>(message => message.Life == _life, _ => Listens());
-        Receive<Finish>(_ => BeginFinish());
+        Receive<Finish>(_ => BeginFinish(false));
         ReceiveAny(IgnoreWhatIsOver);
     }
 
@@ -143,7 +145,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
             _pingUnderWay = false;
             _lastSign = _time.GetTimestamp();
         });
-        Receive<Finish>(_ => BeginFinish());
+        Receive<Finish>(_ => BeginFinish(true));
         ReceiveAny(IgnoreWhatIsOver);
     }
 
@@ -152,14 +154,15 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     {
         ReceiveMessagesAndReplies();
         Receive<SubscribeAgain>(_ => Subscribe());
-        Receive<Finish>(_ => BeginFinish());
+        Receive<Finish>(_ => BeginFinish(false));
         ReceiveAny(IgnoreWhatIsOver);
     }
 
-    // Expecting Redis to take what is buffered, once; still listening, for as long as that lasts.
+    // Expecting the last of what Redis has sent, and Redis to take it; both once.
     private void Finishing()
     {
         ReceiveMessagesAndReplies();
+        Receive<Stopped>(message => message.Life == _life, _ => EndLife("its work is done"));
         ReceiveAny(IgnoreWhatIsOver);
     }
 
@@ -231,6 +234,13 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         _life++;
         Timers.Cancel(nameof(PingNow));
         CloseSubscription();
+        if (_finishing)
+        {
+            Context.Parent.Tell(new Observed(false));
+            Append();
+            return;
+        }
+
         if (_windowSince is null)
         {
             _delays.Succeeded(_time.GetElapsedTime(_listeningSince));
@@ -239,8 +249,6 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         else if (cause != _lastCause)
             _log.Warning("Pub/Sub (best effort) still cannot listen: {Cause}", cause);
         _lastCause = cause;
-        if (_finishing)
-            return;
         Become(Waiting);
         Timers.StartSingleTimer(nameof(SubscribeAgain), SubscribeAgain.Instance, _delays.Next(_random.NextDouble()));
     }
@@ -283,7 +291,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
 
         if (_batch is null)
         {
-            if (_finishing)
+            if (_finishing && _subscription is null)
                 FinishNow();
             return;
         }
@@ -335,11 +343,19 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
             Timers.StartSingleTimer(nameof(AppendAgain), AppendAgain.Instance, QueueFaultPolicy.Delay(fault.Fault, _failures));
     }
 
-    private void BeginFinish()
+    private void BeginFinish(bool listening)
     {
         _finishing = true;
         Timers.CancelAll();
         Become(Finishing);
+        if (!listening)
+        {
+            EndLife("it had not begun");
+            return;
+        }
+
+        var life = _life;
+        _subscription!.StopAsync().PipeTo(Self, Self, () => new Stopped(life), cause => new SubscriptionFailed(life, cause));
         Append();
     }
 

@@ -13,6 +13,7 @@ public sealed class RedisPatternSubscription(
     string connectionString, string clientName, ImmutableArray<string> patterns, TimeSpan callTimeout, TimeProvider time) : IPatternSubscription
 {
     private Task<ConnectionMultiplexer>? _connecting;
+    private Task _hearing = Task.CompletedTask;
 
     /// <inheritdoc />
     public async Task ListenAsync(Action<ReadOnlyMemory<byte>> heard, Action<string> ended)
@@ -27,8 +28,7 @@ public sealed class RedisPatternSubscription(
             var subscriber = client.GetSubscriber();
             var channels = patterns.Select(RedisChannel.Pattern).ToArray();
             var queues = await WithinAsync(Task.WhenAll(channels.Select(channel => subscriber.SubscribeAsync(channel)))).ConfigureAwait(false);
-            foreach (var queue in queues)
-                queue.OnMessage(message => heard((byte[]?)message.Message ?? []));
+            _hearing = Task.WhenAll(queues.Select(queue => HearAsync(queue, heard)));
             // It counts as subscribed where there was no server to say it to.
             if (!channels.All(subscriber.IsConnected))
                 throw new QueueFaultException(QueueFault.Unreachable, "The connection failed while the patterns were subscribed to.");
@@ -40,20 +40,16 @@ public sealed class RedisPatternSubscription(
     }
 
     /// <inheritdoc />
-    public async Task PingAsync()
+    public Task StopAsync() => AskAsync(async subscriber =>
     {
-        if (_connecting is not { IsCompletedSuccessfully: true } connected)
-            throw new QueueFaultException(QueueFault.Unreachable, "There is no connection.");
-        try
-        {
-            var client = await connected.ConfigureAwait(false);
-            await WithinAsync(client.GetSubscriber().PingAsync()).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            throw Named(exception);
-        }
-    }
+        await subscriber.UnsubscribeAllAsync().ConfigureAwait(false);
+        // Redis confirms behind the last message, and with that the queues end behind it.
+        await _hearing.ConfigureAwait(false);
+        return true;
+    });
+
+    /// <inheritdoc />
+    public Task PingAsync() => AskAsync(subscriber => subscriber.PingAsync());
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
@@ -89,6 +85,28 @@ public sealed class RedisPatternSubscription(
         RedisFaults.Classify(exception),
         exception is TimeoutException and not RedisTimeoutException ? $"Redis did not answer within {callTimeout.TotalSeconds:0.###} s." : exception.Message,
         exception);
+
+    // Each queue is read by itself: the client has one for each pattern.
+    private static async Task HearAsync(ChannelMessageQueue queue, Action<ReadOnlyMemory<byte>> heard)
+    {
+        await foreach (var message in queue.ConfigureAwait(false))
+            heard((byte[]?)message.Message ?? []);
+    }
+
+    private async Task AskAsync<T>(Func<ISubscriber, Task<T>> question)
+    {
+        if (_connecting is not { IsCompletedSuccessfully: true } connected)
+            throw new QueueFaultException(QueueFault.Unreachable, "There is no connection.");
+        try
+        {
+            var client = await connected.ConfigureAwait(false);
+            await WithinAsync(question(client.GetSubscriber())).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            throw Named(exception);
+        }
+    }
 
     private async Task<T> WithinAsync<T>(Task<T> call)
     {

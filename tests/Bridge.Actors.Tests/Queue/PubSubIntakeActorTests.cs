@@ -206,14 +206,17 @@ public sealed class PubSubIntakeActorTests : ActorSpec
         Life.Hear("2");
         _intake.Tell(new PubSubIntakeActor.Finish());
         _redis.Appends[0].Answer(1);
+        _redis.Appends[1].Answer(1);
+        // On its way when the patterns were given up.
         Life.Hear("3");
         Assert.Empty(Drain<PubSubIntakeActor.Finished>(_parent));
-        _redis.Appends[1].Answer(1);
+        Life.Stopping.Answer(default);
+        Assert.Empty(Drain<PubSubIntakeActor.Finished>(_parent));
         _redis.Appends[2].Answer(1);
 
         Assert.Single(Drain<PubSubIntakeActor.Finished>(_parent));
         Assert.True(Life.Disposed);
-        Assert.Equal(0, Metrics["pubsub.dropped"]);
+        Assert.Equal((0L, 1L), (Metrics["pubsub.dropped"], Metrics["pubsub.windows"]));
     }
 
     [Theory]
@@ -226,10 +229,25 @@ public sealed class PubSubIntakeActorTests : ActorSpec
         else
             Life.Listening.Fail(QueueFault.Unreachable);
         _intake.Tell(new PubSubIntakeActor.Finish());
+        if (listening)
+            Life.Stopping.Answer(default);
 
         Assert.Single(Drain<PubSubIntakeActor.Finished>(_parent));
         Pass(TimeSpan.FromSeconds(5));
         Assert.Single(_redis.Lives);
+    }
+
+    [Fact]
+    public void A_subscription_that_cannot_be_given_up_does_not_keep_it_from_finishing()
+    {
+        Life.Listen();
+        Life.Hear("1");
+        _intake.Tell(new PubSubIntakeActor.Finish());
+        _redis.Appends[0].Answer(1);
+        Life.Stopping.Fail(QueueFault.Unreachable);
+
+        Assert.Single(Drain<PubSubIntakeActor.Finished>(_parent));
+        Assert.Equal(0, Metrics["pubsub.dropped"]);
     }
 
     [Fact]

@@ -40,6 +40,11 @@ internal sealed class ScriptedSubscription : IPatternSubscription
 
     public PendingCall<Nothing, Nothing> Listening { get; } = new(default);
 
+    public PendingCall<Nothing, Nothing> Stopping { get; } = new(default);
+
+    /// <summary>Whether it was asked to stop.</summary>
+    public bool IsStopping { get; private set; }
+
     public List<PendingCall<Nothing, Nothing>> Pings { get; } = [];
 
     public bool Disposed { get; private set; }
@@ -61,6 +66,12 @@ internal sealed class ScriptedSubscription : IPatternSubscription
     {
         (_heard, _ended) = (heard, ended);
         return Listening.Task;
+    }
+
+    public Task StopAsync()
+    {
+        IsStopping = true;
+        return Stopping.Task;
     }
 
     public Task PingAsync()

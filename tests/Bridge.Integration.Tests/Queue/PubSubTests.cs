@@ -28,6 +28,24 @@ public sealed class PubSubTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
+    public async Task Stopped_it_has_heard_all_that_Redis_had_sent()
+    {
+        await using var queue = await ConnectAsync(fixture.Redis);
+        await using var pubSub = new RedisPubSub(queue.Settings, "test");
+        for (var round = 0; round < 20; round++)
+        {
+            await using var subscription = pubSub.Subscribe();
+            var heard = new List<byte[]>();
+            await subscription.ListenAsync(message => Enter(heard, message.ToArray()), _ => { });
+            var publishing = Task.WhenAll(Enumerable.Range(0, 500).Select(i => queue.App.PublishAsync(RedisChannel.Literal(Channel(queue, "any")), i)));
+            await subscription.StopAsync();
+            var stopped = Count(heard);
+
+            Assert.Equal((await publishing).Sum(), stopped);
+        }
+    }
+
+    [Fact]
     public async Task A_subscription_whose_connection_is_killed_ends_and_does_not_begin_again_by_itself()
     {
         await using var redis = await RedisServer.StartAsync();
