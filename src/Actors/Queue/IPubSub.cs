@@ -31,7 +31,10 @@ public interface IPatternSubscription : IAsyncDisposable
     /// <param name="ended">Told, from any thread and perhaps more than once, that its connection failed, with the cause.</param>
     Task ListenAsync(Action<ReadOnlyMemory<byte>> heard, Action<string> ended);
 
-    /// <summary>Listens no more; completes once everything that Redis had sent until then was heard.</summary>
+    /// <summary>
+    /// Listens no more; completes once everything that was published before the call was heard. What is published within the
+    /// round trip in which Redis learns of it is lost.
+    /// </summary>
     Task StopAsync();
 
     /// <summary>A round trip on the connection that it listens on. A Redis that is frozen or silently gone is noticed by nothing else.</summary>

@@ -42,8 +42,9 @@ public sealed class RedisPatternSubscription(
     /// <inheritdoc />
     public Task StopAsync() => AskAsync(async subscriber =>
     {
+        // Its answer comes behind the messages. The client listens to none from the moment at which it asks to unsubscribe.
+        await subscriber.PingAsync().ConfigureAwait(false);
         await subscriber.UnsubscribeAllAsync().ConfigureAwait(false);
-        // Redis confirms behind the last message, and with that the queues end behind it.
         await _hearing.ConfigureAwait(false);
         return true;
     });

@@ -96,8 +96,8 @@ public sealed class PubSubDeliveryTests(RealServersFixture servers) : IClassFixt
         if (!killed)
             Assert.Equal(once, arrived);
         Assert.Equal(1, (await second.MetricsAsync()).Sum("bridge_pubsub_windows_total"));
-        // Lost is what nobody listened to, which Redis tells the publisher, and what was on its way to whoever was killed.
-        Assert.True(trial.Published - once.Count <= unheard + (killed ? 20 : 0), $"{trial.Published} published, {unheard} of them to nobody, {once.Count} arrived");
+        // Lost is what nobody listened to, which Redis tells the publisher, and what was on its way to whoever ended.
+        Assert.True(trial.Published - once.Count <= unheard + (killed ? 20 : 3), $"{trial.Published} published, {unheard} of them to nobody, {once.Count} arrived");
     }
 
     [Fact]

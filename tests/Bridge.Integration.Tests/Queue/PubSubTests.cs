@@ -28,7 +28,7 @@ public sealed class PubSubTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Stopped_it_has_heard_all_that_Redis_had_sent()
+    public async Task Stopped_it_has_heard_all_that_was_published_before()
     {
         await using var queue = await ConnectAsync(fixture.Redis);
         await using var pubSub = new RedisPubSub(queue.Settings, "test");
@@ -37,11 +37,10 @@ public sealed class PubSubTests(RedisFixture fixture) : IClassFixture<RedisFixtu
             await using var subscription = pubSub.Subscribe();
             var heard = new List<byte[]>();
             await subscription.ListenAsync(message => Enter(heard, message.ToArray()), _ => { });
-            var publishing = Task.WhenAll(Enumerable.Range(0, 500).Select(i => queue.App.PublishAsync(RedisChannel.Literal(Channel(queue, "any")), i)));
+            await Task.WhenAll(Enumerable.Range(0, 500).Select(i => queue.App.PublishAsync(RedisChannel.Literal(Channel(queue, "any")), i)));
             await subscription.StopAsync();
-            var stopped = Count(heard);
 
-            Assert.Equal((await publishing).Sum(), stopped);
+            Assert.Equal(500, Count(heard));
         }
     }
 
