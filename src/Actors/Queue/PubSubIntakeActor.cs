@@ -64,6 +64,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     // Every moment without a subscription loses messages.
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StableAfter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan TellAgainAfter = TimeSpan.FromMinutes(1);
 
     private readonly PubSubSettings _settings;
     private readonly LeaseGrant _grant;
@@ -90,8 +91,8 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     private bool _appending;
     private bool _finishing;
     private int _failures;
-    private bool _bufferWasFull;
-    private bool _listWasFull;
+    private long? _bufferFullToldAt;
+    private long? _listFullToldAt;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public PubSubIntakeActor(
@@ -273,9 +274,8 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         else
         {
             _metrics.PubSubDropped(PubSubDrop.BufferFull, 1);
-            if (!_bufferWasFull)
+            if (IsToBeTold(ref _bufferFullToldAt))
                 _log.Warning("The buffer of Pub/Sub (best effort) is full ({Limit}): what is heard is dropped and counted", _settings.Buffer);
-            _bufferWasFull = true;
         }
     }
 
@@ -309,16 +309,23 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         if (_failures > 0)
             _log.Info("What Pub/Sub (best effort) hears comes to the list again");
         _failures = 0;
-        _bufferWasFull = false;
         if (refused > 0)
         {
             _metrics.PubSubDropped(PubSubDrop.QueueFull, refused);
-            if (!_listWasFull)
+            if (IsToBeTold(ref _listFullToldAt))
                 _log.Warning("The list has as many entries as it may ({Limit}): what Pub/Sub (best effort) hears is dropped and counted", _settings.MaxQueued);
         }
 
-        _listWasFull = refused > 0;
         Append();
+    }
+
+    // A flood fills and empties them many times a second.
+    private bool IsToBeTold(ref long? toldAt)
+    {
+        if (toldAt is { } before && _time.GetElapsedTime(before) < TellAgainAfter)
+            return false;
+        toldAt = _time.GetTimestamp();
+        return true;
     }
 
     private void OnAppendFailed(Exception cause)
