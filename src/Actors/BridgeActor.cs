@@ -31,13 +31,17 @@ public sealed record BridgeParts(
     TimeProvider Time,
     IAsyncDisposable Shared)
 {
+    /// <summary>Makes the way to what is published, for a bridge that listens; null: none does.</summary>
+    public Func<IPubSub>? OpenPubSub { get; init; }
+
     /// <summary>Draws the jitter of restarts and reconnects.</summary>
     public Random Random { get; init; } = Random.Shared;
 }
 
 /// <summary>
 /// One bridge: one queue, one component domain, one XMPP connection. Owns the lease, the outcome
-/// publisher, and, while the lease is held, one <em>generation</em>: a puller and a connection,
+/// publisher, and, while the lease is held, the intake of what is published, where it is to listen, and
+/// one <em>generation</em>: a puller and a connection,
 /// which live and die together, because what one of them remembers is worth nothing without the
 /// other. A generation that died is replaced after a backoff; the new one reads the truth from the
 /// journal. Nothing is lost when this actor dies: the lease runs out, and whoever gets it recovers.
@@ -67,6 +71,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         public static readonly StartPublisher Instance = new();
     }
 
+    private sealed record StartIntake
+    {
+        public static readonly StartIntake Instance = new();
+    }
+
     private sealed record DrainDeadline
     {
         public static readonly DrainDeadline Instance = new();
@@ -92,11 +101,15 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private readonly BridgeMetrics _metrics;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Backoff _restarts = new(FirstRestart, LongestRestart, StableAfter);
+    private readonly Backoff _intakeRestarts = new(FirstRestart, LongestRestart, StableAfter);
 
     private IActorRef _lease = ActorRefs.Nobody;
     private IActorRef _publisher = ActorRefs.Nobody;
     private IActorRef? _connection;
     private IActorRef? _puller;
+    private IActorRef? _intake;
+    private int _intakes;
+    private long _intakeStartedAt;
     private LeaseActor.Acquired? _ownership;
     private int _generation;
     private long _generationStartedAt;
@@ -104,6 +117,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private BridgeSnapshot _snapshot;
     private IActorRef? _drainRequester;
     private bool _drainComplete;
+    private bool _releasing;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public BridgeActor(BridgeSettings settings, BridgeParts parts)
@@ -112,7 +126,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _settings = settings;
         _parts = parts;
         _metrics = new BridgeMetrics(settings.Name);
-        _snapshot = new BridgeSnapshot { Name = settings.Name };
+        _snapshot = new BridgeSnapshot { Name = settings.Name, Listening = settings.Queue.PubSub is null ? null : false };
         StandingBy();
     }
 
@@ -136,6 +150,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _snapshot = _snapshot with { Role = BridgeRole.Owner, LeaseHolder = null, QueueFault = null };
             Become(Owning);
             BeginGeneration();
+            BeginIntake();
         });
         Receive<LeaseActor.StandingByBehind>(message =>
         {
@@ -221,6 +236,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         });
         Receive<RedisPullerActor.SettlementsFlushed>(_ => FlushPublisher());
         Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
+        Receive<PubSubIntakeActor.Finished>(_ =>
+        {
+            StopIntake();
+            ReleaseLease();
+        });
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
         {
@@ -228,6 +248,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _drainComplete = false;
             // A successor should not have to wait until the lease runs out.
             StopGeneration();
+            StopIntake();
             Timers.StartSingleTimer(nameof(LastDeadline), LastDeadline.Instance, _settings.Queue.CallTimeout);
             ReleaseLease();
         });
@@ -236,7 +257,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
         {
-            var cutsShort = !message.ActorRef.Equals(_publisher);
+            var cutsShort = message.ActorRef.Equals(_intake) ? _releasing : !message.ActorRef.Equals(_publisher);
             OnTerminated(message);
             if (cutsShort)
                 ReleaseLease();
@@ -283,6 +304,14 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });
         Receive<Publish>(_ => PublishSnapshot());
+        Receive<PubSubIntakeActor.Observed>(message =>
+        {
+            if (!Sender.Equals(_intake))
+                return;
+            _snapshot = _snapshot with { Listening = message.Listening };
+            PublishSnapshot();
+        });
+        Receive<StartIntake>(_ => BeginIntake());
         Receive<InboundPublisherActor.Publish>(message => _publisher.Tell(message));
         Receive<InboundPublisherActor.DeliverReplies>(message => _publisher.Tell(message));
         // Its answers go to the connection.
@@ -307,6 +336,28 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         PublishSnapshot();
     }
 
+    // Beside the generations: a stream that breaks is no reason not to listen.
+    private void BeginIntake()
+    {
+        if (_settings.Queue.PubSub is not { } settings || _parts.OpenPubSub is not { } open || _ownership is not { } ownership || _intake is not null)
+            return;
+        _intakeStartedAt = _parts.Time.GetTimestamp();
+        var incarnation = _intakes++;
+        _intake = Context.Watch(Context.ActorOf(
+            PubSubIntakeActor.Props(settings, ownership.Grant, incarnation, open, _metrics, _parts.Time, _parts.Random), $"intake-{incarnation}"));
+    }
+
+    private void StopIntake()
+    {
+        Timers.Cancel(nameof(StartIntake));
+        if (_intake is not { } intake)
+            return;
+        _intake = null;
+        _snapshot = _snapshot with { Listening = false };
+        Context.Unwatch(intake);
+        Context.Stop(intake);
+    }
+
     private void OnLeaseLost(string reason)
     {
         _log.Warning("Bridge {Bridge} lost its lease: {Reason}. It stops and stands by", _settings.Name, reason);
@@ -314,6 +365,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
+        StopIntake();
         PublishSnapshot();
         // Gives it back if it was the scripts that found it lost; otherwise the actor is idle already.
         _lease.Tell(new LeaseActor.Release());
@@ -354,6 +406,15 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _publisher = ActorRefs.Nobody;
             Timers.StartSingleTimer(nameof(StartPublisher), StartPublisher.Instance, FirstRestart);
         }
+        else if (gone.Equals(_intake))
+        {
+            _intake = null;
+            _snapshot = _snapshot with { Listening = false };
+            PublishSnapshot();
+            _intakeRestarts.Succeeded(_parts.Time.GetElapsedTime(_intakeStartedAt));
+            if (_drainRequester is null)
+                Timers.StartSingleTimer(nameof(StartIntake), StartIntake.Instance, _intakeRestarts.Next(_parts.Random.NextDouble()));
+        }
     }
 
     private void OnGenerationGone()
@@ -392,6 +453,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
         Timers.Cancel(nameof(StartGeneration));
+        Timers.Cancel(nameof(StartIntake));
         Timers.StartSingleTimer(nameof(DrainDeadline), DrainDeadline.Instance, DrainPatience(_settings));
         Become(Draining);
     }
@@ -407,6 +469,14 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void ReleaseLease()
     {
+        if (_intake is { } intake)
+        {
+            // Under the lease alone can it append what it has heard; until then it listens, so that the window is short.
+            _releasing = true;
+            intake.Tell(new PubSubIntakeActor.Finish());
+            return;
+        }
+
         _ownership = null;
         if (_lease.IsNobody())
             FinishDrain();
@@ -418,6 +488,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     {
         Timers.CancelAll();
         StopGeneration();
+        StopIntake();
         _snapshot = _snapshot with { Role = BridgeRole.Stopped, Connection = ConnectionState.Idle };
         PublishSnapshot();
         _log.Info("Bridge {Bridge} has drained, complete: {Complete}", _settings.Name, _drainComplete);
@@ -470,6 +541,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             var kind = Sender.Equals(_connection) ? BridgeActorKind.Connection
                 : Sender.Equals(_puller) ? BridgeActorKind.Puller
                 : Sender.Equals(_publisher) ? BridgeActorKind.Publisher
+                : Sender.Equals(_intake) ? BridgeActorKind.Intake
                 : BridgeActorKind.Lease;
             _metrics.Restarted(kind);
             var words = $"{kind}: {cause.GetType().Name}: {cause.Message}";

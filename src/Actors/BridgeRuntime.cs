@@ -38,7 +38,10 @@ public static class BridgeRuntime
             Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode, bridge.Confirm.Grade == ConfirmGrade.Received, bridge.Answers, bridge.Retry.Limit > 0),
             Board: board,
             Time: time,
-            Shared: link);
+            Shared: link)
+        {
+            OpenPubSub = bridge.Queue.PubSub is null ? null : () => new RedisPubSub(bridge.Queue, bridge.Name, time),
+        };
     }
 
     private static RedisQueue OpenQueue(BridgeSettings bridge, RedisLink link, TimeProvider time) =>

@@ -441,6 +441,115 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void Only_an_owner_listens_and_only_where_it_is_to()
+    {
+        Start(ConfirmGrade.Held, listens: true);
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.Empty(_outside.PubSubs);
+        Assert.False(_outside.Snapshot.Listening);
+        Own();
+        Assert.Single(Assert.Single(_outside.PubSubs).Lives).Listen();
+
+        Assert.True(_outside.Snapshot.Listening);
+        Assert.Equal(1, Metrics["pubsub.windows"]);
+    }
+
+    [Fact]
+    public void A_queue_that_is_not_fed_by_pub_sub_has_no_intake()
+    {
+        Work();
+
+        Assert.Empty(_outside.PubSubs);
+        Assert.Null(_outside.Snapshot.Listening);
+    }
+
+    [Fact]
+    public void A_lost_lease_ends_the_listening_and_the_next_one_begins_it()
+    {
+        Start(ConfirmGrade.Held, listens: true);
+        Own();
+        _outside.PubSubs[0].Lives[0].Listen();
+        Pass(TimeSpan.FromSeconds(1));
+        _outside.Lease.Renewals[^1].Answer(false);
+        Assert.True(_outside.PubSubs[0].Disposed);
+        Assert.False(_outside.Snapshot.Listening);
+        Pass();
+        Assert.Single(_outside.PubSubs);
+        Own(2);
+
+        _outside.PubSubs[1].Lives[0].Listen();
+        Assert.True(_outside.Snapshot.Listening);
+    }
+
+    [Fact]
+    public void An_intake_that_dies_is_replaced_after_a_moment_and_disturbs_nothing_else()
+    {
+        Start(ConfirmGrade.Held, listens: true);
+        Own();
+        _outside.PubSubs[0].Lives[0].Listen();
+        _outside.PubSubs[0].Lives[0].Hear("a");
+        _outside.PubSubs[0].Appends[0].Fail(new InvalidCastException());
+        Assert.False(_outside.Snapshot.Listening);
+        Pass(210);
+
+        Assert.Equal(2, _outside.PubSubs.Count);
+        _outside.PubSubs[1].Lives[0].Listen();
+        _outside.PubSubs[1].Lives[0].Hear("b");
+        Assert.True(_outside.PubSubs[1].Appends[0].Asked.Number > _outside.PubSubs[0].Appends[0].Asked.Number);
+        Assert.Single(_outside.Dialer.Dials);
+        Assert.Equal((1L, 1L, 2L), (Metrics["restarts:intake"], Metrics["pubsub.dropped:ended"], Metrics["pubsub.windows"]));
+    }
+
+    [Fact]
+    public void A_drain_listens_until_the_lease_is_given_back_behind_the_last_append()
+    {
+        Start(ConfirmGrade.Held, listens: true);
+        Own();
+        Queue.Only.Answer();
+        var link = _outside.Establish();
+        var intake = _outside.PubSubs[0];
+        intake.Lives[0].Listen();
+        Drain();
+        Pass();
+        AnswerQueue();
+        intake.Lives[0].Hear("a");
+        link.ReturnBarrier(2);
+        link.Closed();
+        AnswerQueue();
+        Assert.Empty(_outside.Lease.Releases);
+        Assert.False(intake.Disposed);
+        Assert.True(intake.Lives[0].IsStopping);
+        intake.Lives[0].Stopping.Answer(default);
+        intake.Appends[0].Answer(1);
+
+        Assert.True(intake.Disposed);
+        Assert.Single(_outside.Lease.Releases).Answer(default);
+        Assert.True(Assert.Single(Drained()).Complete);
+    }
+
+    [Fact]
+    public void A_drain_whose_last_append_hangs_ends_at_the_bridges_own_deadline()
+    {
+        Start(ConfirmGrade.Held, listens: true);
+        Own();
+        Queue.Only.Answer();
+        var link = _outside.Establish();
+        _outside.PubSubs[0].Lives[0].Listen();
+        _outside.PubSubs[0].Lives[0].Hear("a");
+        Drain();
+        Pass();
+        AnswerQueue();
+        link.ReturnBarrier(2);
+        link.Closed();
+        AnswerQueue();
+        Renew(TimeSpan.FromSeconds(11));
+
+        Assert.Single(_outside.Lease.Releases).Answer(default);
+        Assert.False(Assert.Single(Drained()).Complete);
+        Assert.True(_outside.PubSubs[0].Disposed);
+    }
+
+    [Fact]
     public void Drained_it_answers_again_and_does_nothing_any_more()
     {
         Start();
@@ -483,9 +592,11 @@ public sealed class BridgeActorTests : ActorSpec
         StanzaKind.Message, SealedIds.Of(0, from), from, "bridge.example.test",
         new StanzaError(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null));
 
-    private void Start(ConfirmGrade grade = ConfirmGrade.Held)
+    private void Start(ConfirmGrade grade = ConfirmGrade.Held, bool listens = false)
     {
         var settings = Settings(grade);
+        if (listens)
+            settings = settings with { Queue = settings.Queue with { PubSub = new PubSubSettings { Patterns = ["a:*"], MaxQueued = 100, Buffer = 10 } } };
         _bridge = ChildOf(_parent, BridgeActor.Props(
             settings with { Confirm = settings.Confirm with { TrustUptime = UptimeTrust.Never } }, _outside.Parts));
         Pass();

@@ -37,7 +37,17 @@ internal sealed class ScriptedBridge(TimeProvider time) : IAsyncDisposable
     /// <summary>Whether what the parts share was disposed.</summary>
     public bool Disposed { get; private set; }
 
-    public BridgeParts Parts => new(() => Queue, OpenLease, OpenOutcomes, OpenInbound, Dialer, new ScriptedEncoder(), Board, time, this);
+    /// <summary>Every way to what is published that was opened.</summary>
+    public List<ScriptedPubSub> PubSubs { get; } = [];
+
+    public BridgeParts Parts => new(() => Queue, OpenLease, OpenOutcomes, OpenInbound, Dialer, new ScriptedEncoder(), Board, time, this)
+    {
+        OpenPubSub = () =>
+        {
+            PubSubs.Add(new ScriptedPubSub());
+            return PubSubs[^1];
+        },
+    };
 
     /// <summary>The server accepts the pending dial and the handshake, and returns the first barrier.</summary>
     public ScriptedLink Establish(long barrier = 1)

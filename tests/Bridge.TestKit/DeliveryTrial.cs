@@ -72,6 +72,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <summary>The logged-in user.</summary>
     public string UserJid { get; }
 
+    /// <summary>What the logged-in user has received since the last <see cref="JoinAsync" />.</summary>
+    public StanzaLog UserReceived => _logs[^1];
+
     /// <summary>The app's way into Redis; lives over restarts of Redis.</summary>
     public IDatabase App => _app!.GetDatabase();
 

@@ -53,25 +53,8 @@ public sealed class RedisLink : IAsyncDisposable
         _longestString = longestString;
         CallTimeout = callTimeout;
         _time = time ?? TimeProvider.System;
-        _options = Read(connectionString);
-        _options.ClientName = clientName;
-        // Without a connection a call fails at once: what to do then is decided by whoever called.
-        _options.BacklogPolicy = BacklogPolicy.FailFast;
-        _options.AbortOnConnectFail = false;
-        _options.ConnectRetry = 1;
-        _options.ConnectTimeout = (int)Math.Min(LongestConnect.TotalMilliseconds, Math.Max(100, callTimeout.TotalMilliseconds));
+        _options = ReadOptions(connectionString, clientName, callTimeout);
         _connectDeadline = TimeSpan.FromMilliseconds(_options.ConnectTimeout + 500);
-        _options.ReconnectRetryPolicy = new LinearRetry(250);
-        _options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
-        // Ours comes first; theirs only catches what would otherwise stay for ever.
-        _options.AsyncTimeout = (int)Math.Max(5000, callTimeout.TotalMilliseconds + 1000);
-        _options.IncludeDetailInExceptions = false;
-        if (string.IsNullOrEmpty(_options.ServiceName))
-        {
-            // Neither a subscription nor a tie-breaker key of the client's own.
-            _options.ConfigurationChannel = "";
-            _options.TieBreaker = "";
-        }
     }
 
     /// <summary>Deadline of every call that names no other.</summary>
@@ -169,6 +152,32 @@ public sealed class RedisLink : IAsyncDisposable
 
     /// <summary>Nobody waits for this reply any more: its failure is no news, and its buffer goes back.</summary>
     internal static void Abandon<T>(Task<T> reply) => _ = ObserveAsync(reply);
+
+    /// <summary>What every connection of ours has in common.</summary>
+    /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
+    internal static ConfigurationOptions ReadOptions(string connectionString, string clientName, TimeSpan callTimeout)
+    {
+        var options = Read(connectionString);
+        options.ClientName = clientName;
+        // Without a connection a call fails at once: what to do then is decided by whoever called.
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        options.AbortOnConnectFail = false;
+        options.ConnectRetry = 1;
+        options.ConnectTimeout = (int)Math.Min(LongestConnect.TotalMilliseconds, Math.Max(100, callTimeout.TotalMilliseconds));
+        options.ReconnectRetryPolicy = new LinearRetry(250);
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
+        // Ours comes first; theirs only catches what would otherwise stay for ever.
+        options.AsyncTimeout = (int)Math.Max(5000, callTimeout.TotalMilliseconds + 1000);
+        options.IncludeDetailInExceptions = false;
+        if (string.IsNullOrEmpty(options.ServiceName))
+        {
+            // Neither a subscription nor a tie-breaker key of the client's own.
+            options.ConfigurationChannel = "";
+            options.TieBreaker = "";
+        }
+
+        return options;
+    }
 
     private static ConfigurationOptions Read(string connectionString)
     {

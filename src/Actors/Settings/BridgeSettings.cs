@@ -114,8 +114,30 @@ public sealed record QueueSettings
     /// <summary>How long one blocking wait for work lasts.</summary>
     public required TimeSpan WaitTime { get; init; }
 
+    /// <summary>What fills the list besides its producers, best effort; null: nothing. The queue is then a list.</summary>
+    public PubSubSettings? PubSub { get; init; }
+
+    /// <summary>The kind in words, for people.</summary>
+    public string KindText => PubSub is null ? Kind.ToString() : "Pub/Sub (best effort) by way of list";
+
     /// <summary>Kind and key, without the connection string and the password that may be in it.</summary>
-    public override string ToString() => $"{Kind} {Keys.Queue}";
+    public override string ToString() => $"{KindText} {Keys.Queue}";
+}
+
+/// <summary>
+/// What is published to channels of these patterns goes to the end of the list. Best effort: what is published while nobody
+/// listens is lost, and the windows in which nobody does are counted. From the list on everything is as promised.
+/// </summary>
+public sealed record PubSubSettings
+{
+    /// <summary>Glob patterns of PSUBSCRIBE, 1 to 64 and each once.</summary>
+    public required ImmutableArray<string> Patterns { get; init; }
+
+    /// <summary>Entries in the list above which nothing is added: it is dropped and counted.</summary>
+    public required long MaxQueued { get; init; }
+
+    /// <summary>Messages heard and not yet in the list that are kept in memory; more are dropped and counted.</summary>
+    public required int Buffer { get; init; }
 }
 
 /// <summary>Within what bounds an id of the app's own that is pushed again is known.</summary>

@@ -76,6 +76,22 @@ public enum BridgeActorKind
 
     /// <summary>The lease's holder.</summary>
     Lease,
+
+    /// <summary>The intake of what is published.</summary>
+    Intake,
+}
+
+/// <summary>Why something that a subscription heard did not come to the list, as the <c>reason</c> of a drop.</summary>
+public enum PubSubDrop
+{
+    /// <summary>The buffer in memory was full: Redis did not take it up in time.</summary>
+    BufferFull,
+
+    /// <summary>The list had as many entries as it may.</summary>
+    QueueFull,
+
+    /// <summary>It was still in the buffer when the intake ended.</summary>
+    Ended,
 }
 
 /// <summary>What kind of stanza came in.</summary>
@@ -127,6 +143,9 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> RepliesDroppedCounter = Meter.CreateCounter<long>("bridge.replies.dropped", "{reply}", "Replies whose list Redis refused to extend.");
     private static readonly Counter<long> PutOffCounter = Entries("put_off", "Entries that are sent later: it was too early for them, or they, or others to their recipient, bounced.");
     private static readonly Counter<long> AnswersDroppedCounter = Meter.CreateCounter<long>("bridge.answers.dropped", "{stanza}", "Receipts and results for what had ended before, or was answered before.");
+    private static readonly Counter<long> PubSubWindowsCounter = Meter.CreateCounter<long>("bridge.pubsub.windows", "{window}", "Times in which an owner did not listen: what was published meanwhile is lost (Pub/Sub, best effort).");
+    private static readonly Counter<long> PubSubMessagesCounter = Meter.CreateCounter<long>("bridge.pubsub.messages", "{message}", "Messages heard by Pub/Sub (best effort).");
+    private static readonly Counter<long> PubSubDroppedCounter = Meter.CreateCounter<long>("bridge.pubsub.dropped", "{message}", "Messages heard by Pub/Sub (best effort) that did not come to the list.");
     private static readonly Counter<long> ReconnectsCounter = Meter.CreateCounter<long>("bridge.reconnects", "{reconnect}", "Streams that ended or did not come about, and are tried again.");
     private static readonly Counter<long> RedisFaultsCounter = Meter.CreateCounter<long>("bridge.redis.faults", "{fault}", "Calls to Redis that failed.");
     private static readonly Counter<long> RestartsCounter = Meter.CreateCounter<long>("bridge.restarts", "{restart}", "Restarts of a bridge's actors.");
@@ -148,6 +167,7 @@ public sealed class BridgeMetrics
     // Conversion is paid for once: the tags of a busy bridge cost no string per event.
     private static readonly FrozenDictionary<ReconnectCause, string> CauseNames = Names<ReconnectCause>();
     private static readonly FrozenDictionary<BridgeActorKind, string> ActorNames = Names<BridgeActorKind>();
+    private static readonly FrozenDictionary<PubSubDrop, string> DropNames = Names<PubSubDrop>();
     private static readonly FrozenDictionary<InboundKind, string> InboundNames = Names<InboundKind>();
     private static readonly FrozenDictionary<QueueFault, string> FaultNames = Names<QueueFault>();
     private static readonly FrozenDictionary<ConnectionState, string> StateNames = Names<ConnectionState>();
@@ -257,6 +277,16 @@ public sealed class BridgeMetrics
     /// <summary>Replies could not be put into their lists.</summary>
     public void RepliesDropped(long replies) => RepliesDroppedCounter.Add(replies, bridge);
 
+    /// <summary>A window began in which an owner does not listen.</summary>
+    public void PubSubWindowBegan() => PubSubWindowsCounter.Add(1, bridge);
+
+    /// <summary>A subscription heard messages.</summary>
+    public void PubSubHeard(long messages) => PubSubMessagesCounter.Add(messages, bridge);
+
+    /// <summary>Messages that were heard did not come to the list.</summary>
+    public void PubSubDropped(PubSubDrop reason, long messages) =>
+        PubSubDroppedCounter.Add(messages, bridge, new("reason", DropNames.GetValueOrDefault(reason, Other)));
+
     /// <summary>A stream ended or did not come about, and will be tried again.</summary>
     public void Reconnecting(ReconnectCause cause) => ReconnectsCounter.Add(1, bridge, new("cause", Name(cause)));
 
@@ -330,6 +360,15 @@ public sealed class BridgeMetrics
             InboundRefusedCounter.Add(0, bridge, new("kind", InboundNames[kind]));
             InboundDropped(kind, 0);
         }
+    }
+
+    /// <summary>As <see cref="ShowZeros" />, for a bridge that listens.</summary>
+    public void ShowPubSubZeros()
+    {
+        PubSubWindowsCounter.Add(0, bridge);
+        PubSubHeard(0);
+        foreach (var drop in DropNames.Keys)
+            PubSubDropped(drop, 0);
     }
 
     private static Counter<long> Entries(string name, string description) =>

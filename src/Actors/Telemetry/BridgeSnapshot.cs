@@ -108,6 +108,9 @@ public sealed record BridgeSnapshot
     /// <summary>Who holds the lease, as Redis told a standby; null while it is ours or unknown.</summary>
     public string? LeaseHolder { get; init; }
 
+    /// <summary>Whether it listens to what is published (best effort); null where its queue is not fed so.</summary>
+    public bool? Listening { get; init; }
+
     /// <summary>Restarts of the bridge's actors since the process began.</summary>
     public long Restarts { get; init; }
 

@@ -13,7 +13,7 @@ public static class Readiness
 
     /// <summary>
     /// Standing by behind a known holder is ready. An owner is ready while it is connected and progresses; a full
-    /// window that still confirms is progress. A fault on the Redis side is not ready in any role.
+    /// window that still confirms is progress. One that is fed by Pub/Sub must listen as well. A fault on the Redis side is not ready in any role.
     /// </summary>
     public static (bool Ready, string Reason) Ready(BridgeSnapshot snapshot, DateTimeOffset now)
     {
@@ -34,6 +34,8 @@ public static class Readiness
                 : (false, "asks for the lease");
         if (snapshot.Connection != ConnectionState.Established)
             return (false, NotConnected(snapshot));
+        if (snapshot.Listening == false)
+            return (false, "does not listen (Pub/Sub, best effort): what is published now is lost");
         if (snapshot.BusySince is { } busySince)
         {
             var since = snapshot.LastProgressAt is { } progress && progress > busySince ? progress : busySince;

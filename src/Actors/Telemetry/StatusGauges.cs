@@ -37,6 +37,13 @@ public sealed class StatusGauges : IDisposable
                 .Select(snapshot => new Measurement<double>(OldestAge(snapshot, time.GetUtcNow()), Tag(snapshot))),
             "s",
             "Age of the oldest entry in the queue, where the queue knows it; 0 while it is empty.");
+        meter.CreateObservableGauge(
+            "bridge.pubsub.listening",
+            () => board.Snapshots
+                .Where(snapshot => snapshot.Listening is not null)
+                .Select(snapshot => new Measurement<long>(snapshot.Listening == true ? 1 : 0, Tag(snapshot))),
+            null,
+            "1 while the bridge listens by Pub/Sub (best effort), else 0.");
         // A state is told as the Prometheus idiom has it: one series per state, 1 for the one that
         // holds. A single series whose tag changes would leave its old self behind in the exporter.
         meter.CreateObservableGauge(

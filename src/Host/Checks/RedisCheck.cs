@@ -37,6 +37,8 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         await Guarded("commands", () => CheckRightsAsync(link));
         if (bridge.Queue.Kind == QueueKind.Stream)
             await Guarded("XINFO", () => CheckGroupsAsync(link));
+        if (bridge.Queue.PubSub is { } pubSub)
+            await CheckPubSubAsync(pubSub);
         LeaseView lease = new(null, false);
         await Guarded("lease", async () => lease = await CheckLeaseAsync(link));
         return lease;
@@ -220,6 +222,30 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
                 "Bridge then deletes nothing; let its producers trim it, or remove the groups that nobody uses (XGROUP DESTROY)");
         else
             await report.OkAsync($"stream {keys.Queue} has other consumer groups ({string.Join(", ", others)}); nothing is deleted");
+    }
+
+    private async Task CheckPubSubAsync(PubSubSettings pubSub)
+    {
+        await using var intake = new RedisPubSub(bridge.Queue, "check");
+        await using var subscription = intake.Subscribe();
+        try
+        {
+            await subscription.ListenAsync(_ => { }, _ => { });
+            await subscription.PingAsync();
+        }
+        catch (QueueFaultException exception)
+        {
+            await report.FailAsync(
+                "Redis, PSUBSCRIBE: " + exception.Message,
+                exception.Fault == QueueFault.Forbidden
+                    ? "let that user listen: ACL SETUSER <user> +psubscribe &<pattern> for each of queue.pubsub.patterns"
+                    : Advice(exception.Fault));
+            return;
+        }
+
+        await report.OkAsync(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Pub/Sub, best effort: Redis lets Bridge listen to {pubSub.Patterns.Length} patterns; what is published while no Bridge listens is lost"));
     }
 
     private async Task<LeaseView> CheckLeaseAsync(RedisLink link)

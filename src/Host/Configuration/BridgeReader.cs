@@ -24,6 +24,8 @@ internal sealed partial class BridgeReader(
 {
     private const int MiB = 1 << 20;
     private const int LongestSecret = 4096;
+    private const int MostPatterns = 64;
+    private const int LongestPattern = 512;
 
     private readonly SettingReader read = new(section, mistakes);
 
@@ -89,6 +91,8 @@ internal sealed partial class BridgeReader(
         if (group.Length is 0 or > 128)
             read.Mistake("queue.stream.group", SettingReader.Quote(group), "the name of a consumer group, 1 to 128 characters");
 
+        var (kind, subscribes) = read.Choice("queue.kind", ("list", (QueueKind.List, false)), ("stream", (QueueKind.Stream, false)), ("pubsub", (QueueKind.List, true)));
+        var pubSub = ReadPubSub(subscribes);
         var batchBytes = read.Size("queue.batch-bytes", 4096, 16 * MiB);
         if (batchBytes > window.UnconfirmedBytes)
             read.Mistake("queue.batch-bytes", Quantity.Format(batchBytes), "not more than window.unconfirmed-bytes, " + Quantity.Format(window.UnconfirmedBytes));
@@ -96,7 +100,8 @@ internal sealed partial class BridgeReader(
         {
             Redis = ReadRedis(),
             Keys = keys!,
-            Kind = read.Choice("queue.kind", ("list", QueueKind.List), ("stream", QueueKind.Stream)),
+            Kind = kind,
+            PubSub = pubSub,
             Group = group,
             Deletion = read.Choice("queue.stream.delete", ("own", StreamDeletion.Own), ("never", StreamDeletion.Never)),
             BatchEntries = read.Number("queue.batch-entries", 1, 5000),
@@ -130,6 +135,27 @@ internal sealed partial class BridgeReader(
             MaxDelay = longest,
             Keep = read.Duration("retry.keep", TimeSpan.Zero, TimeSpan.FromHours(1)),
         };
+    }
+
+    private PubSubSettings? ReadPubSub(bool subscribes)
+    {
+        const string path = "queue.pubsub.patterns", allowed = "1 to 64 patterns of PSUBSCRIBE, such as \"xmpp:send:*\", each once and of at most 512 bytes";
+        var patterns = read.Texts(path);
+        if (subscribes && patterns.Count == 0)
+            read.Mistake(path, "nothing", allowed);
+        if (patterns.Count > MostPatterns)
+            read.Mistake(path, $"{patterns.Count} patterns", allowed);
+        foreach (var pattern in patterns.Where(pattern => Encoding.UTF8.GetByteCount(pattern) > LongestPattern))
+            read.Mistake(path, SettingReader.Quote(pattern), allowed);
+        foreach (var pattern in patterns.GroupBy(pattern => pattern, StringComparer.Ordinal).Where(same => same.Count() > 1))
+            read.Mistake(path, SettingReader.Quote(pattern.Key) + " twice", allowed);
+        var settings = new PubSubSettings
+        {
+            Patterns = [.. patterns],
+            MaxQueued = read.Number("queue.pubsub.max-queued", 1L, 100_000_000),
+            Buffer = read.Number("queue.pubsub.buffer", 1, 1_000_000),
+        };
+        return subscribes ? settings : null;
     }
 
     /// <summary>The connection string. What is wrong with it is told by place, never by content: it may hold a password.</summary>

@@ -55,7 +55,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         _ = host.Services.GetRequiredService<StatusGauges>();
         var configuration = host.Services.GetRequiredService<HostConfiguration>();
         foreach (var bridge in configuration.Bridges)
-            LogStarting(bridge.Name, bridge.Queue.Kind, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
+            LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
         await host.StartAsync();
         // Beside the work, not before it: what is said here changes nothing.
         foreach (var bridge in configuration.Bridges)
@@ -121,7 +121,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     }
 
     [LoggerMessage(LogLevel.Information, "Bridge {Bridge}: {Kind} {Queue} to {Domain} at {Endpoints}, confirmed when {Grade}")]
-    private partial void LogStarting(string bridge, Bridge.Settings.QueueKind kind, string queue, string domain, string endpoints, Bridge.Settings.ConfirmGrade grade);
+    private partial void LogStarting(string bridge, string kind, string queue, string domain, string endpoints, Bridge.Settings.ConfirmGrade grade);
 
     [LoggerMessage(LogLevel.Information, "{Signal}: draining, at most {Deadline}; a second signal ends it at once")]
     private partial void LogSignal(PosixSignal signal, TimeSpan deadline);

@@ -61,7 +61,13 @@ internal sealed partial class HttpServer(
 
         // Now that they are listened to.
         foreach (var bridge in configuration.Bridges)
-            new BridgeMetrics(bridge.Name).ShowZeros();
+        {
+            var metrics = new BridgeMetrics(bridge.Name);
+            metrics.ShowZeros();
+            if (bridge.Queue.PubSub is not null)
+                metrics.ShowPubSubZeros();
+        }
+
         var addresses = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         LogServing(string.Join(", ", addresses));
     }
@@ -166,6 +172,8 @@ internal sealed partial class HttpServer(
             writer.WriteNumber("journal", snapshot.JournalLength);
             writer.WriteNumber("unconfirmed", snapshot.UnconfirmedEntries);
             writer.WriteNumber("held", snapshot.HeldEntries);
+            if (snapshot.Listening is { } listening)
+                writer.WriteBoolean("listening", listening);
         }
 
         writer.WriteEndObject();

@@ -85,6 +85,22 @@ public sealed class ConfigurationReaderTests
     }
 
     [Fact]
+    public void A_queue_that_is_fed_by_pub_sub_is_a_list_with_patterns()
+    {
+        var queue = Valid(["bridge.defaults.queue.pubsub { patterns = [\"xmpp:send:*\", \"a,b\"], max-queued = 5, buffer = 7 }"], ("BRIDGE_QUEUE_KIND", "pubsub")).Bridges[0].Queue;
+
+        Assert.Equal((QueueKind.List, 5L, 7), (queue.Kind, queue.PubSub!.MaxQueued, queue.PubSub.Buffer));
+        Assert.Equal(["xmpp:send:*", "a,b"], queue.PubSub.Patterns.AsEnumerable());
+        Assert.Contains("best effort", queue.ToString(), StringComparison.Ordinal);
+        var defaults = Valid(["bridge.defaults.queue { kind = pubsub, pubsub.patterns = one }"]).Bridges[0].Queue.PubSub!;
+        Assert.Equal((100_000L, 10_000), (defaults.MaxQueued, defaults.Buffer));
+    }
+
+    [Fact]
+    public void Patterns_of_a_queue_of_another_kind_are_not_listened_to() =>
+        Assert.Null(Valid(["bridge.defaults.queue.pubsub.patterns = [\"a:*\"]"]).Bridges[0].Queue.PubSub);
+
+    [Fact]
     public void The_environment_wins_over_a_single_named_bridge_of_a_file_too()
     {
         var bridge = Valid(["bridge.bridges.chat { queue.name = chat, xmpp.domain = chat.example.com }"], ("BRIDGE_QUEUE", "other")).Bridges[0];
@@ -181,6 +197,12 @@ public sealed class ConfigurationReaderTests
         { "a secret in the file", "bridge.defaults.xmpp.secret = hunter2", "bridge.defaults.xmpp.secret", "BRIDGE_SECRET" },
         { "an unbalanced queue name", "bridge.defaults.queue.name = \"a{b\"", "bridge.defaults.queue.name", "balanced" },
         { "an empty group", "bridge.defaults.queue.stream.group = \"\"", "bridge.defaults.queue.stream.group", "consumer group" },
+        { "Pub/Sub without a pattern", "bridge.defaults.queue { kind = pubsub, pubsub.patterns = [] }", "bridge.defaults.queue.pubsub.patterns", "1 to 64 patterns" },
+        { "a pattern twice", "bridge.defaults.queue { kind = pubsub, pubsub.patterns = [\"a:*\", b, \"a:*\"] }", "bridge.defaults.queue.pubsub.patterns", "\"a:*\" twice" },
+        { "too many patterns", $"bridge.defaults.queue.pubsub.patterns = \"{string.Join(',', Enumerable.Range(0, 65))}\"", "bridge.defaults.queue.pubsub.patterns", "found 65 patterns" },
+        { "a pattern that is too long", $"bridge.defaults.queue.pubsub.patterns = [\"{new string('a', 513)}\"]", "bridge.defaults.queue.pubsub.patterns", "512 bytes" },
+        { "a buffer of nothing", "bridge.defaults.queue.pubsub.buffer = 0", "bridge.defaults.queue.pubsub.buffer", "from 1 to 1000000" },
+        { "room for nothing", "bridge.defaults.queue.pubsub.max-queued = 0", "bridge.defaults.queue.pubsub.max-queued", "from 1 to 100000000" },
         { "an endpoint without a port", "bridge.defaults.xmpp.endpoints = [localhost]", "bridge.defaults.xmpp.endpoints", "host:port" },
         { "an endpoint with port 0", "bridge.defaults.xmpp.endpoints = [\"localhost:0\"]", "bridge.defaults.xmpp.endpoints", "host:port" },
         { "no endpoint", "bridge.defaults.xmpp.endpoints = []", "bridge.defaults.xmpp.endpoints", "found nothing" },
@@ -238,7 +260,7 @@ public sealed class ConfigurationReaderTests
     {
         { "a hold without a unit", "BRIDGE_HOLD", "2", "BRIDGE_HOLD", "with its unit" },
         { "a grade that is none", "BRIDGE_CONFIRM", "receieved", "BRIDGE_CONFIRM", "accepted or held" },
-        { "a kind that is none", "BRIDGE_QUEUE_KIND", "set", "BRIDGE_QUEUE_KIND", "list or stream" },
+        { "a kind that is none", "BRIDGE_QUEUE_KIND", "set", "BRIDGE_QUEUE_KIND", "list or stream or pubsub" },
         { "an endpoint without a port", "BRIDGE_XMPP", "localhost:5347,other", "BRIDGE_XMPP", "\"other\"" },
         { "a domain with a space", "BRIDGE_DOMAIN", "bridge example", "BRIDGE_DOMAIN", "bridge.example.com" },
         { "a JID for a domain", "BRIDGE_DOMAIN", "a@b", "BRIDGE_DOMAIN", "bridge.example.com" },

@@ -120,6 +120,37 @@ public sealed class BridgeMetricsTests : IDisposable
     }
 
     [Fact]
+    public void Zeros_of_what_is_published_are_shown_where_somebody_listens()
+    {
+        new BridgeMetrics(bridge).ShowPubSubZeros();
+
+        Assert.Equal(
+            [
+                ("bridge.pubsub.dropped", 0, "reason=buffer-full"),
+                ("bridge.pubsub.dropped", 0, "reason=ended"),
+                ("bridge.pubsub.dropped", 0, "reason=queue-full"),
+                ("bridge.pubsub.messages", 0, ""),
+                ("bridge.pubsub.windows", 0, ""),
+            ],
+            Measured());
+    }
+
+    [Theory]
+    [InlineData(null, new double[0])]
+    [InlineData(false, new[] { 0d })]
+    [InlineData(true, new[] { 1d })]
+    public void Whether_it_listens_is_shown_where_it_is_to_listen(bool? listening, double[] shown)
+    {
+        var board = new StatusBoard();
+        using var gauges = new StatusGauges(board, new StoppedClock(DateTimeOffset.UnixEpoch));
+        board.Publish(new BridgeSnapshot { Name = bridge, Listening = listening });
+
+        listener.RecordObservableInstruments();
+
+        Assert.Equal(shown, Measured().Where(measurement => measurement.Name == "bridge.pubsub.listening").Select(measurement => measurement.Value));
+    }
+
+    [Fact]
     public void Gauges_show_what_stands_on_the_board()
     {
         var now = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);

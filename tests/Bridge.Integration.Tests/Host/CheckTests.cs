@@ -172,6 +172,25 @@ public sealed class CheckTests
         Assert.Contains("warn stream xmpp:outbound has other consumer groups: auditors", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Whether_Bridge_may_listen_is_told_with_what_best_effort_means()
+    {
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Arguments = ["--user", "deaf", "on", ">pw", "~*", "resetchannels", "+@all"] });
+        await using var server = new ScriptedXmppServer();
+        var file = Path.Combine(redis.Process.Folder, "pubsub.conf");
+        await File.WriteAllTextAsync(file, "bridge.defaults.queue { kind = pubsub, pubsub.patterns = [\"xmpp:send:*\"] }");
+
+        var (_, hears) = await BridgeCommand.RunAsync(["check", "--config", file], Environment(redis, server.Port));
+        var (code, deaf) = await BridgeCommand.RunAsync(
+            ["check", "--config", file],
+            [.. Environment(redis, server.Port).Where(pair => pair.Name != "BRIDGE_REDIS"), ("BRIDGE_REDIS", redis.ConnectionString + ",user=deaf,password=pw")]);
+
+        Assert.Contains("ok   Pub/Sub, best effort: Redis lets Bridge listen to 1 patterns", hears, StringComparison.Ordinal);
+        Assert.Equal(1, code);
+        Assert.Contains("FAIL Redis, PSUBSCRIBE: ", deaf, StringComparison.Ordinal);
+        Assert.Contains("&<pattern>", deaf, StringComparison.Ordinal);
+    }
+
     private static async Task<XmppServerProcess> StartAsync(Server kind, XmppServerOptions? options = null) =>
         kind == Server.Prosody ? await ProsodyServer.StartNewAsync(options) : await EjabberdServer.StartNewAsync(options);
 
