@@ -155,11 +155,11 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
             proxy.Up();
             await trial.Ledger.ArrivedAsync(Count / 4, Patience);
             proxy.ResetPeer();
-            await trial.Ledger.SettledAsync(Patience);
+            await trial.Ledger.AllArrivedAsync(Patience);
             for (var i = 0; i < Count / 2; i += 50)
             {
                 await trial.PushAsync(50);
-                await trial.Ledger.SettledAsync(Patience);
+                await trial.Ledger.AllArrivedAsync(Patience);
                 // Not before: all may have arrived before the reset, and a bounce would go to a connection that is gone.
                 if (i == 0)
                     Bounce(server, trial);
@@ -187,8 +187,8 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     private static void Bounce(ScriptedXmppServer server, DeliveryTrial trial)
     {
         var bounced = server.Received.Snapshot().First(stanza => stanza.Id is not null && stanza.To is not null);
-        server.Connections[^1].Send(
-            $"<message type='error' from='{bounced.To}' to='{trial.Domain}' id='{bounced.Id}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
+        trial.Ledger.SentBack(MixedMessages.LedgerId(bounced)!);
+        server.Connections[^1].SendBack(bounced);
     }
 
     /// <summary>
@@ -276,7 +276,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     private static Task<PushedMessage> PushWrongAsync(DeliveryTrial trial, string id) => trial.PushAsync(
         trial.SinkJid,
         message => System.Text.Encoding.UTF8.GetBytes($"<message to='{message.Recipient}' id='{id}'><body>{message.Id}</body></message>"),
-        mustBeDeadLettered: true);
+        MessageFate.Dies);
 
     /// <summary>A predecessor that takes and delivers nothing, and dies; whoever comes next need not wait for its lease.</summary>
     private static async Task LeaveAJournalAsync(DeliveryTrial trial, BridgeSettings settings)
