@@ -33,6 +33,11 @@ public sealed class DeliveryTrial : IAsyncDisposable
     private ConnectionMultiplexer? _app;
     private int _mixed;
 
+    // What has been entered.
+    private readonly Dictionary<string, int> _replies = [];
+    private int _letters;
+    private int _outcomes;
+
     private DeliveryTrial(
         RedisServer redis, QueueKind kind, OutcomeMode outcomes, int port, string domain, string sinkDomain, string userDomain, string secret)
     {
@@ -347,11 +352,11 @@ public sealed class DeliveryTrial : IAsyncDisposable
         return Ledger.Check();
     }
 
-    /// <summary>Enters what Redis has now of dead letters and, where every ending is told, of outcomes and replies. Once.</summary>
-    public async Task EnterEndingsAsync()
+    private async Task EnterEndingsAsync()
     {
-        foreach (var letter in await DeadLettersAsync())
+        foreach (var letter in (await DeadLettersAsync()).Skip(_letters))
         {
+            _letters++;
             var payload = (byte[]?)letter["payload"] ?? [];
             Ledger.DeadLettered(
                 _idOfPayload.GetValueOrDefault(Convert.ToBase64String(payload))
@@ -360,8 +365,12 @@ public sealed class DeliveryTrial : IAsyncDisposable
 
         if (!Ledger.AllIsTold)
             return;
-        foreach (var outcome in await App.StreamRangeAsync(_keys.Outcomes))
+        foreach (var outcome in (await App.StreamRangeAsync(_keys.Outcomes)).Skip(_outcomes))
+        {
+            _outcomes++;
             Ledger.Told(LedgerId(outcome["id"]), ToldEnding.Of(outcome));
+        }
+
         await EnterRepliesAsync();
     }
 
@@ -390,7 +399,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
             foreach (var (key, replies) in list.Zip(contents))
             {
                 var named = ((string)key!)[OutcomeTicket.ReplyKeyPrefix.Length..];
-                foreach (var reply in replies)
+                var before = _replies.GetValueOrDefault(named);
+                _replies[named] = replies.Length;
+                foreach (var reply in replies.Skip(before))
                 {
                     var (id, told) = ToldEnding.OfReply((string)reply!);
                     // A reply in another message's list belongs to nobody.
