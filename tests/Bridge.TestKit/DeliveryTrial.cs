@@ -273,7 +273,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         var message = Enter(recipient, fate);
         var pushed = new PushedMessage(message, payload(message), null, null);
-        if (fate is MessageFate.Dies or MessageFate.Expires)
+        if (fate is MessageFate.Dies or MessageFate.Expires or MessageFate.MayExpire)
             _idOfPayload.Add(Convert.ToBase64String(pushed.Payload), message.Id);
         if (pushed.Payload.AsSpan().StartsWith("<message"u8) && StartTag.TryGet(pushed.Payload, "id"u8, out var id))
             _idOfStanza[Encoding.UTF8.GetString(id)] = message.Id;

@@ -125,7 +125,7 @@ public sealed class Ledger(string prefix = "m")
     public IReadOnlyList<long> Unarrived()
     {
         lock (_gate)
-            return [.. _remembered.Where(line => line is { MayArrive: true, Arrivals: 0 }).Select(line => line.Place)];
+            return [.. _remembered.Where(line => line is { Fate: MessageFate.Arrives, Arrivals: 0 }).Select(line => line.Place)];
     }
 
     /// <summary>
@@ -454,9 +454,9 @@ public sealed class Ledger(string prefix = "m")
 
         public bool IsForgotten { get; set; }
 
-        public bool MayArrive => Fate == MessageFate.Arrives;
+        public bool MayArrive => Fate is MessageFate.Arrives or MessageFate.MayExpire;
 
-        public int MostDeadLetters => Fate is MessageFate.Expires or MessageFate.Dies ? 1 : 0;
+        public int MostDeadLetters => Fate is MessageFate.Expires or MessageFate.MayExpire or MessageFate.Dies ? 1 : 0;
 
         // The news of its bounce may be lost; that the server has it is not.
         public bool IsToldToNobody => Fate == MessageFate.Bounces && Told.Count > 0;

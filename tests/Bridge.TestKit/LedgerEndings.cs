@@ -16,6 +16,9 @@ public enum MessageFate
     /// <summary>Its time is over when it is pushed.</summary>
     Expires,
 
+    /// <summary>Its time may be over before it is sent: it arrives, or it expires.</summary>
+    MayExpire,
+
     /// <summary>It cannot be sent.</summary>
     Dies,
 }
@@ -125,7 +128,7 @@ public readonly record struct EndingFaults(
         var endings = message.Told.Where(told => !told.Late).ToList();
         var sequels = message.Told.Where(told => told.Late).ToList();
         var mayBounce = message.Fate == MessageFate.Bounces || message.WasSentBack
-            || (message.Fate == MessageFate.Arrives && excuses.HasFlag(LedgerExcuses.SessionsDied));
+            || (message.Fate is MessageFate.Arrives or MessageFate.MayExpire && excuses.HasFlag(LedgerExcuses.SessionsDied));
         var (answeredTwice, wronglyAnswered) = Answers(message, endings, excuses);
         return new EndingFaults(
             endings.Count == 0,
@@ -153,12 +156,19 @@ public readonly record struct EndingFaults(
             case var confirmed when Confirmed.Contains(confirmed):
                 if (message.Fate is MessageFate.Expires or MessageFate.Dies)
                     return $"{told}, and it cannot be sent";
-                return message is { Fate: MessageFate.Arrives, Arrivals: 0 } && !(bouncedLate && mayBounce) ? $"{told}, and it never arrived" : null;
+                return message is { Fate: MessageFate.Arrives or MessageFate.MayExpire, Arrivals: 0 } && !(bouncedLate && mayBounce)
+                    ? $"{told}, and it never arrived"
+                    : null;
             case "bounced":
-                return mayBounce ? null : message.Fate == MessageFate.Arrives ? $"{told}, and its address exists" : $"{told}, and it cannot be sent";
+                if (mayBounce)
+                    return null;
+                return message.Fate is MessageFate.Arrives or MessageFate.MayExpire ? $"{told}, and its address exists" : $"{told}, and it cannot be sent";
             case "expired" or "dead":
-                if (message.Fate != (told.Ending == "dead" ? MessageFate.Dies : MessageFate.Expires))
-                    return $"{told}, and it had to be {(message.Fate == MessageFate.Arrives ? "delivered" : message.Fate == MessageFate.Bounces ? "sent back" : message.Fate == MessageFate.Dies ? "dead" : "expired")}";
+                var isRight = told.Ending == "dead"
+                    ? message.Fate == MessageFate.Dies
+                    : message.Fate is MessageFate.Expires or MessageFate.MayExpire;
+                if (!isRight)
+                    return $"{told}, and it had to {Must(message.Fate)}";
                 if (message.Arrivals > 0)
                     return $"{told}, and it arrived";
                 return message.DeadLetters == 0 ? $"{told}, and it has no dead letter" : null;
@@ -166,6 +176,15 @@ public readonly record struct EndingFaults(
                 return $"'{told}' is no ending";
         }
     }
+
+    private static string Must(MessageFate fate) => fate switch
+    {
+        MessageFate.Arrives => "arrive",
+        MessageFate.Bounces => "bounce",
+        MessageFate.Expires => "expire",
+        MessageFate.MayExpire => "arrive or expire",
+        _ => "die",
+    };
 
     private static (string? Twice, string? Wrongly) Answers(MessageHistory message, List<ToldEnding> endings, LedgerExcuses excuses)
     {
