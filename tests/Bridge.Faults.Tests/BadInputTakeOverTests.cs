@@ -30,7 +30,7 @@ public sealed class BadInputTakeOverTests(RealServersFixture servers) : IClassFi
                 message => Encoding.UTF8.GetBytes(isBad
                     ? $"<message id='{message.Id}' to='{message.Recipient}'><body>fish & chips</body></message>"
                     : message.ToStanza()),
-                mustBeDeadLettered: isBad);
+                isBad ? MessageFate.Dies : MessageFate.Arrives);
         }
 
         await using var bridge = trial.Program(ConfirmGrade.Held);

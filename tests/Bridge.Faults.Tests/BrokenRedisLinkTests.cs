@@ -24,7 +24,7 @@ public sealed class BrokenRedisLinkTests(RealServersFixture servers) : IClassFix
             proxy.ResetPeer();
         }
 
-        var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge);
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge, LedgerExcuses.RepliesRepeated);
 
         // The stream to the server never broke: nothing had to be sent twice.
         Assert.True(report.IsClean, report.ToString());
@@ -48,7 +48,7 @@ public sealed class BrokenRedisLinkTests(RealServersFixture servers) : IClassFix
             async () => !await trial.App.KeyExistsAsync(trial.Keys.Lease), TimeSpan.FromSeconds(10), "the lease runs out");
         proxy.Upstream.Swallows = false;
         proxy.Downstream.Swallows = false;
-        var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge);
+        var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge, LedgerExcuses.RepliesRepeated);
 
         Assert.True(report.IsKept, report.ToString());
         Assert.Empty(trial.RepeatedUpTo(confirmed));

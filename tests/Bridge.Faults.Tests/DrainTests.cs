@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text;
 using Bridge.Settings;
 using Bridge.TestKit;
 
@@ -8,6 +10,7 @@ namespace Bridge.Faults.Tests;
 public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
 {
     private const int Count = 12_000;
+    private const int Parts = 40;
 
     [Theory]
     [InlineData("prosody", ConfirmGrade.Held, QueueKind.List)]
@@ -17,7 +20,13 @@ public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealS
     public async Task It_ends_in_time_and_its_next_life_delivers_the_rest_once(string name, ConfirmGrade grade, QueueKind kind)
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), kind: kind, bytesPerSecond: DeliveryTrial.SlowFlood);
-        await trial.PushAsync(Count);
+        for (var pushed = 0; pushed < Count; pushed += Count / Parts)
+        {
+            await trial.PushAsync(Count / Parts);
+            // Some are sent in time, some are over before their turn comes: each is told as it was.
+            await trial.PushAsync(trial.SinkJid, WithASecondToLive, MessageFate.MayExpire);
+        }
+
         await using var bridge = trial.Program(grade, window: 2_000);
 
         bridge.Start();
@@ -36,4 +45,8 @@ public sealed class DrainTests(RealServersFixture servers) : IClassFixture<RealS
         Assert.InRange(left, 1, Count);
         Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(6));
     }
+
+    private static byte[] WithASecondToLive(LedgerMessage message) => Encoding.UTF8.GetBytes(string.Create(
+        CultureInfo.InvariantCulture,
+        $$"""{"to":"{{message.Recipient}}","id":"{{message.Id}}","at":{{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}},"ttl":1,"body":"hurry"}"""));
 }

@@ -18,7 +18,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
         {
             Script = new ServerScript { Faults = [ServerFault.At(ServerMoment.AfterHandshake, ServerReaction.StopReading)] },
         };
-        await using var trial = await DeliveryTrial.StartAsync(server);
+        await using var trial = await DeliveryTrial.StartAsync(server, outcomes: OutcomeMode.Failures);
         var text = new string('x', 220);
         for (var chunk = 0; chunk < 100; chunk++)
         {
@@ -52,7 +52,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
         const int warmUp = 60_000;
         const int counted = 100_000;
         await using var server = new ScriptedXmppServer(new ScriptedXmppServerOptions { CountsOnly = true });
-        await using var trial = await DeliveryTrial.StartAsync(server, kind: kind);
+        await using var trial = await DeliveryTrial.StartAsync(server, kind: kind, outcomes: OutcomeMode.Failures);
         var text = new string('x', 220);
         for (var pushed = 0; pushed < warmUp + counted; pushed += 1_000)
         {
@@ -83,7 +83,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
     {
         const int good = 100;
         await using var server = new ScriptedXmppServer(new ScriptedXmppServerOptions { CountsOnly = true });
-        await using var trial = await DeliveryTrial.StartAsync(server);
+        await using var trial = await DeliveryTrial.StartAsync(server, outcomes: OutcomeMode.Failures);
         var huge = (RedisValue)("<message to='r@example.test'><body>" + new string('x', 10 << 20) + "</body></message>");
         for (var i = 0; i < good; i++)
         {

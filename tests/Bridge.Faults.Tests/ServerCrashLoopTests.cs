@@ -35,7 +35,8 @@ public sealed class ServerCrashLoopTests
         var report = await trial.EndAsync(TimeSpan.FromSeconds(30), bridge);
 
         Assert.True(report.IsKept, report.ToString());
-        Assert.Equal((1_160, 0), (report.Arrived, (await trial.DeadLettersAsync()).Count));
+        Assert.Equal(1_160, report.Arrived);
+        Assert.DoesNotContain(await trial.DeadLettersAsync(), letter => letter["reason"] == "convicted");
     }
 
     private static async Task Life(int milliseconds)

@@ -76,7 +76,7 @@ public sealed class ServerHangUpTests
         for (var i = 0; i < howMany; i++)
         {
             await trial.PushAsync(Around);
-            bad.Add(await trial.PushAsync(trial.SinkJid, message => Encoding.UTF8.GetBytes(payload(message)), mustBeDeadLettered: true));
+            bad.Add(await trial.PushAsync(trial.SinkJid, message => Encoding.UTF8.GetBytes(payload(message)), MessageFate.Dies));
         }
 
         await trial.PushAsync(Around);
@@ -89,11 +89,10 @@ public sealed class ServerHangUpTests
         var report = await trial.EndAsync(TimeSpan.FromSeconds(60), bridge);
 
         Assert.True(report.IsKept, report.ToString());
-        var letters = await trial.DeadLettersAsync();
+        var letters = (await trial.DeadLettersAsync()).Where(letter => letter["reason"] == "convicted").ToArray();
         Assert.Equal(bad.Select(b => Encoding.UTF8.GetString(b.Payload)), letters.Select(letter => (string?)letter["payload"]));
         Assert.All(letters, letter =>
         {
-            Assert.Equal("convicted", letter["reason"]);
             Assert.Contains(words, (string?)letter["detail"], StringComparison.Ordinal);
             Assert.True((int)letter["attempts"] >= 2);
         });

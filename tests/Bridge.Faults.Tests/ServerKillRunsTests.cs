@@ -52,7 +52,8 @@ public sealed class ServerKillRunsTests(ITestOutputHelper output)
 
     private static async Task<KillRun> RunAsync(IXmppServer server, int strikeAt)
     {
-        await using var trial = await DeliveryTrial.StartAsync(server, bytesPerSecond: DeliveryTrial.SlowFlood);
+        await using var trial = await DeliveryTrial.StartAsync(
+            server, bytesPerSecond: DeliveryTrial.SlowFlood, outcomes: OutcomeMode.Failures);
         await trial.PushPlainAsync(Count);
         var settings = trial.Settings(ConfirmGrade.Held);
         await using var bridge = new InProcessBridge(
@@ -71,7 +72,7 @@ public sealed class ServerKillRunsTests(ITestOutputHelper output)
         var returned = Stopwatch.GetTimestamp();
         await trial.Ledger.ArrivedAsync(Math.Min(arrived + 1, Count), Patience);
         var recovered = Stopwatch.GetElapsedTime(returned);
-        var report = await trial.EndAsync(Patience, bridge, bounces: true);
+        var report = await trial.EndAsync(Patience, bridge, LedgerExcuses.SessionsDied);
 
         Assert.Empty(trial.RepeatedUpTo(settled));
         return new KillRun(strikeAt, report, noticed, recovered);

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using StackExchange.Redis;
@@ -16,9 +18,12 @@ public sealed class DeliveryTrial : IAsyncDisposable
 {
     private readonly Dictionary<string, PushedMessage> _pushed = [];
     private readonly Dictionary<string, string> _idOfPayload = [];
+    // The ledger's ids by those that stanzas have.
+    private readonly ConcurrentDictionary<string, string> _idOfStanza = [];
     private readonly List<XmppPeer> _peers = [];
     private readonly List<StanzaLog> _logs = [];
-    // Where the message of each place stands in the queue.
+    // Which message has each place, and where it stands in the queue.
+    private readonly List<string> _ids = [];
     private readonly List<EntryPosition> _positions = [];
     private readonly QueueKeys _keys;
     private readonly string _userDomain;
@@ -26,11 +31,20 @@ public sealed class DeliveryTrial : IAsyncDisposable
     private IXmppServer? _server;
     private FaultProxy? _pace;
     private ConnectionMultiplexer? _app;
+    private int _mixed;
 
-    private DeliveryTrial(RedisServer redis, QueueKind kind, int port, string domain, string sinkDomain, string userDomain, string secret)
+    // What has been entered.
+    private readonly Dictionary<string, int> _replies = [];
+    private int _letters;
+    private int _outcomes;
+
+    private DeliveryTrial(
+        RedisServer redis, QueueKind kind, OutcomeMode outcomes, int port, string domain, string sinkDomain, string userDomain, string secret)
     {
         Redis = redis;
         Kind = kind;
+        Outcomes = outcomes;
+        Ledger.AllIsTold = outcomes == OutcomeMode.All;
         XmppPort = port;
         Domain = domain;
         SinkJid = "box@" + sinkDomain;
@@ -43,6 +57,8 @@ public sealed class DeliveryTrial : IAsyncDisposable
     }
 
     private const string Group = "bridge";
+    private const int MaxOutcomes = 1_000_000;
+    private const int OddEvery = 100;
     private const string AppOptions = ",allowAdmin=true,abortConnect=false,connectTimeout=1000,asyncTimeout=20000";
 
     /// <summary>The queue that the app pushes to.</summary>
@@ -53,6 +69,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
 
     /// <summary>List or stream.</summary>
     public QueueKind Kind { get; }
+
+    /// <summary>Which endings its bridges tell. All, unless a test is about less: then the ledger knows what was told of each message.</summary>
+    public OutcomeMode Outcomes { get; }
 
     /// <summary>The app's Redis, the trial's own.</summary>
     public RedisServer Redis { get; }
@@ -75,6 +94,9 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <summary>What the logged-in user has received since the last <see cref="JoinAsync" />.</summary>
     public StanzaLog UserReceived => _logs[^1];
 
+    /// <summary>An address of the server that nobody has.</summary>
+    public string NobodysJid => "nobody@" + _userDomain;
+
     /// <summary>The app's way into Redis; lives over restarts of Redis.</summary>
     public IDatabase App => _app!.GetDatabase();
 
@@ -86,8 +108,13 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <param name="redis">How Redis is started; null: the defaults.</param>
     /// <param name="kind">List or stream.</param>
     /// <param name="bytesPerSecond">The most that gets to the server through <see cref="XmppPort"/>; null: no limit.</param>
+    /// <param name="outcomes">Which endings are told.</param>
     public static async Task<DeliveryTrial> StartAsync(
-        IXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List, int? bytesPerSecond = null)
+        IXmppServer server,
+        RedisOptions? redis = null,
+        QueueKind kind = QueueKind.List,
+        int? bytesPerSecond = null,
+        OutcomeMode outcomes = OutcomeMode.All)
     {
         FaultProxy? pace = null;
         if (bytesPerSecond is { } rate)
@@ -99,6 +126,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
         var trial = new DeliveryTrial(
             await RedisServer.StartAsync(redis),
             kind,
+            outcomes,
             pace?.Port ?? server.ComponentPort,
             server.Components[0],
             server.Components[1],
@@ -112,11 +140,12 @@ public sealed class DeliveryTrial : IAsyncDisposable
     }
 
     /// <summary>Starts a Redis; what a scripted server takes counts as arrived.</summary>
-    public static async Task<DeliveryTrial> StartAsync(ScriptedXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List)
+    public static async Task<DeliveryTrial> StartAsync(
+        ScriptedXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List, OutcomeMode outcomes = OutcomeMode.All)
     {
         var options = server.Options;
         var trial = new DeliveryTrial(
-            await RedisServer.StartAsync(redis), kind, server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
+            await RedisServer.StartAsync(redis), kind, outcomes, server.Port, options.Component, "sink." + options.Domain, options.Domain, options.Secret);
         return await StartAsync(trial, () =>
         {
             trial.Observe(server.Received, "the server");
@@ -159,6 +188,8 @@ public sealed class DeliveryTrial : IAsyncDisposable
         {
             Xmpp = settings.Xmpp with { ServerDomain = _userDomain },
             Window = settings.Window with { UnconfirmedEntries = window },
+            // The ledger needs every outcome.
+            Outcomes = settings.Outcomes with { Mode = Outcomes, MaxEntries = MaxOutcomes },
             Lease = shipped ? settings.Lease : settings.Lease with
             {
                 TimeToLive = TimeSpan.FromSeconds(3),
@@ -185,30 +216,42 @@ public sealed class DeliveryTrial : IAsyncDisposable
             ["BRIDGE_SECRET"] = _secret,
             ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
         },
-        Configuration = shipped ? null : $"""
+        Configuration = $"""
+            bridge.defaults.outcomes.mode = {Outcomes.ToString().ToLowerInvariant()}
+            bridge.defaults.outcomes.max-entries = {MaxOutcomes.ToString(CultureInfo.InvariantCulture)}
+            """ + (shipped ? "" : $"""
+
             bridge.defaults.window.unconfirmed-entries = {window.ToString(CultureInfo.InvariantCulture)}
             bridge.defaults.queue.call-timeout = 1s
             bridge.defaults.lease.ttl = 3s
             bridge.defaults.lease.renew = 500ms
             bridge.defaults.lease.poll = 200ms
             bridge.defaults.lease.margin = 500ms
-            """,
+            """),
     });
 
-    /// <summary>Enters the next mixed messages, to both recipients in turn, and pushes them.</summary>
-    /// <param name="count">How many.</param>
+    /// <summary>
+    /// Enters the next mixed messages, to both recipients in turn, and pushes them. Where every ending is told, some ask for a
+    /// reply, and there stand others between them that do not arrive: to nobody, with a mistake, and out of time.
+    /// </summary>
+    /// <param name="count">How many that arrive.</param>
     /// <param name="withLarge">Whether some have 50 KiB.</param>
-    public async Task PushAsync(int count, bool withLarge = false)
+    /// <param name="withOdd">Whether others stand between them.</param>
+    public async Task PushAsync(int count, bool withLarge = false, bool withOdd = true)
     {
         var payloads = new List<RedisValue>(count);
         for (var i = 0; i < count; i++)
         {
-            var place = _positions.Count + i;
+            var number = _mixed++;
             // Both recipients get messages of every kind.
-            var message = Ledger.Push(((place / MixedMessages.Kinds) + place) % 2 == 0 ? SinkJid : UserJid, Queue);
-            var pushed = MixedMessages.Next(message, place, Domain, withLarge);
+            var message = Enter(
+                ((number / MixedMessages.Kinds) + number) % 2 == 0 ? SinkJid : UserJid,
+                asksForReply: Ledger.AllIsTold && MixedMessages.AsksForReply(number, withLarge));
+            var pushed = MixedMessages.Next(message, number, Domain, withLarge, Ledger.AllIsTold);
             _pushed.Add(message.Id, pushed);
             payloads.Add(pushed.Payload);
+            if (Ledger.AllIsTold && withOdd && number % OddEvery == OddEvery / 2)
+                payloads.AddRange(MixedMessages.Odd.Select(EnterOdd));
         }
 
         foreach (var some in payloads.Chunk(1_000))
@@ -221,20 +264,22 @@ public sealed class DeliveryTrial : IAsyncDisposable
         for (var left = count; left > 0; left -= 1_000)
         {
             await AppendAsync([.. Enumerable.Range(0, Math.Min(left, 1_000)).Select(i =>
-                (RedisValue)Ledger.Push(i % 2 == 0 ? SinkJid : UserJid, Queue).ToStanza("a body of about a hundred bytes, as many messages have one, and no more than that"))]);
+                (RedisValue)Enter(i % 2 == 0 ? SinkJid : UserJid).ToStanza("a body of about a hundred bytes, as many messages have one, and no more than that"))]);
         }
     }
 
     /// <summary>Enters one payload of the test's own and pushes it.</summary>
     /// <param name="recipient">Its <c>to</c>, as far as the ledger is concerned.</param>
     /// <param name="payload">The bytes, made from its line in the ledger.</param>
-    /// <param name="mustBeDeadLettered">Whether its only right ending is a dead letter.</param>
-    public async Task<PushedMessage> PushAsync(string recipient, Func<LedgerMessage, byte[]> payload, bool mustBeDeadLettered = false)
+    /// <param name="fate">What must become of it.</param>
+    public async Task<PushedMessage> PushAsync(string recipient, Func<LedgerMessage, byte[]> payload, MessageFate fate = MessageFate.Arrives)
     {
-        var message = Ledger.Push(recipient, Queue, mustBeDeadLettered);
+        var message = Enter(recipient, fate);
         var pushed = new PushedMessage(message, payload(message), null, null);
-        if (mustBeDeadLettered)
+        if (fate is MessageFate.Dies or MessageFate.Expires or MessageFate.MayExpire)
             _idOfPayload.Add(Convert.ToBase64String(pushed.Payload), message.Id);
+        if (pushed.Payload.AsSpan().StartsWith("<message"u8) && StartTag.TryGet(pushed.Payload, "id"u8, out var id))
+            _idOfStanza[Encoding.UTF8.GetString(id)] = message.Id;
         await AppendAsync([pushed.Payload]);
         return pushed;
     }
@@ -273,46 +318,63 @@ public sealed class DeliveryTrial : IAsyncDisposable
     public IReadOnlyList<string> RepeatedUpTo(long count) =>
         [.. Ledger.Check().Duplicated.Keys.Where(id => Place(id) < count).OrderBy(Place)];
 
-    /// <summary>The places, in the order of pushing and from 0, of the messages that have not arrived.</summary>
-    public IReadOnlyList<long> Unarrived() => [.. Ledger.Check().Lost.Select(Place).Order()];
+    /// <summary>The places, in the order of pushing and from 0, of the messages that must arrive and have not.</summary>
+    public IReadOnlyList<long> Unarrived() => Ledger.Unarrived();
 
     /// <summary>
-    /// Waits until queue and journal are empty and everything that was pushed has ended, enters the dead letters,
-    /// and compares contents.
+    /// Waits until queue and journal are empty, no reply is on its way and everything that was pushed has ended; enters the
+    /// dead letters, the outcomes and the replies, and compares contents.
     /// </summary>
     /// <param name="timeout">For all of it.</param>
     /// <param name="bridge">Whose state the message of a timeout tells; may be null.</param>
-    /// <param name="bounces">Whether a bounce that the outcome stream tells is an ending: the server died, and with it sessions.</param>
+    /// <param name="excuses">What the test's fault explains.</param>
     /// <exception cref="TimeoutException">It did not end; the message holds the report.</exception>
     /// <exception cref="InvalidOperationException">Something arrived with other contents than were pushed.</exception>
-    public async Task<LedgerReport> EndAsync(TimeSpan timeout, InProcessBridge? bridge = null, bool bounces = false)
+    public async Task<LedgerReport> EndAsync(TimeSpan timeout, InProcessBridge? bridge = null, LedgerExcuses excuses = LedgerExcuses.None)
     {
         var started = Stopwatch.GetTimestamp();
-        long queued = -1, journal = -1;
+        Ledger.Excuses = excuses;
+        long queued = -1, journal = -1, replies = -1;
         await Eventually.TrueAsync(
             async () =>
             {
                 (queued, journal) = await DepthAsync();
-                return queued == 0 && journal == 0;
+                replies = await App.StreamLengthAsync(_keys.Replies);
+                return queued == 0 && journal == 0 && replies == 0;
             },
             timeout,
-            "queue and journal are empty",
+            "queue and journal are empty, and no reply is on its way",
             () => string.Create(
                 CultureInfo.InvariantCulture,
-                $"{queued} queued, {journal} in the journal\n{bridge?.Board.Snapshots.SingleOrDefault()}\n{Ledger.Check()}"));
-        foreach (var letter in await DeadLettersAsync())
+                $"{queued} queued, {journal} in the journal, {replies} replies on their way\n{bridge?.Board.Snapshots.SingleOrDefault()}\n{Ledger.Check()}"));
+        await EnterEndingsAsync();
+        var rest = timeout - Stopwatch.GetElapsedTime(started);
+        rest = rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2);
+        await (Outcomes != OutcomeMode.All && excuses.HasFlag(LedgerExcuses.SessionsDied) ? ArrivedOrBouncedAsync(rest) : Ledger.SettledAsync(rest));
+        CompareContents();
+        return Ledger.Check();
+    }
+
+    private async Task EnterEndingsAsync()
+    {
+        foreach (var letter in (await DeadLettersAsync()).Skip(_letters))
         {
+            _letters++;
             var payload = (byte[]?)letter["payload"] ?? [];
             Ledger.DeadLettered(
                 _idOfPayload.GetValueOrDefault(Convert.ToBase64String(payload))
                 ?? _pushed.Values.FirstOrDefault(pushed => pushed.Payload.AsSpan().SequenceEqual(payload))?.Message.Id);
         }
 
-        var rest = timeout - Stopwatch.GetElapsedTime(started);
-        rest = rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2);
-        await (bounces ? ArrivedOrBouncedAsync(rest) : Ledger.SettledAsync(rest));
-        CompareContents();
-        return Ledger.Check();
+        if (!Ledger.AllIsTold)
+            return;
+        foreach (var outcome in (await App.StreamRangeAsync(_keys.Outcomes)).Skip(_outcomes))
+        {
+            _outcomes++;
+            Ledger.Told(LedgerId(outcome["id"]), ToldEnding.Of(outcome));
+        }
+
+        await EnterRepliesAsync();
     }
 
     /// <inheritdoc/>
@@ -325,6 +387,62 @@ public sealed class DeliveryTrial : IAsyncDisposable
         if (_pace is not null)
             await _pace.DisposeAsync();
         await Redis.DisposeAsync();
+    }
+
+    private async Task EnterRepliesAsync()
+    {
+        var redis = _app!.GetServer(_app.GetEndPoints().Single());
+        List<RedisKey> lists = [];
+        await foreach (var list in redis.KeysAsync(pattern: OutcomeTicket.ReplyKeyPrefix + "*", pageSize: 1_000))
+            lists.Add(list);
+        // A scan may tell a key twice.
+        foreach (var list in lists.Distinct().Chunk(1_000))
+        {
+            var contents = await Task.WhenAll(list.Select(key => App.ListRangeAsync(key)));
+            foreach (var (key, replies) in list.Zip(contents))
+            {
+                var named = ((string)key!)[OutcomeTicket.ReplyKeyPrefix.Length..];
+                var before = _replies.GetValueOrDefault(named);
+                _replies[named] = replies.Length;
+                foreach (var reply in replies.Skip(before))
+                {
+                    var (id, told) = ToldEnding.OfReply((string)reply!);
+                    // A reply in another message's list belongs to nobody.
+                    Ledger.Replied(LedgerId(id) == named ? named : $"{id} in the list of {named}", told);
+                }
+            }
+        }
+    }
+
+    // A generated id holds the position: b-<prefix>-<position>, and a seal behind it, of which a dead letter's has none.
+    private string? LedgerId(RedisValue stanzaId)
+    {
+        var id = (string?)stanzaId;
+        if (id is null)
+            return null;
+        if (_idOfStanza.TryGetValue(id, out var known))
+            return known;
+        if (Ledger.PlaceOf(id) is not null || id.Split('-') is not ["b", _, .. var rest])
+            return id;
+        var text = Kind == QueueKind.Stream && rest is [var high, var low, ..] ? $"{high}-{low}" : $"0-{rest.FirstOrDefault()}";
+        var place = EntryPosition.TryParse(text, out var position) ? _positions.BinarySearch(position) : -1;
+        return place >= 0 ? _ids[place] : id;
+    }
+
+    private LedgerMessage Enter(string recipient, MessageFate fate = MessageFate.Arrives, bool asksForReply = false)
+    {
+        var message = Ledger.Push(recipient, Queue, fate, asksForReply);
+        _ids.Add(message.Id);
+        return message;
+    }
+
+    private RedisValue EnterOdd(OddMessage odd)
+    {
+        var message = Enter(odd.Fate == MessageFate.Bounces ? NobodysJid : SinkJid, odd.Fate, odd.AsksForReply);
+        var pushed = MixedMessages.NextOdd(message, odd);
+        if (odd.Fate is MessageFate.Dies or MessageFate.Expires)
+            _idOfPayload.Add(Convert.ToBase64String(pushed.Payload), message.Id);
+        return pushed.Payload;
     }
 
     private Task ArrivedOrBouncedAsync(TimeSpan timeout)
@@ -394,8 +512,12 @@ public sealed class DeliveryTrial : IAsyncDisposable
         _logs.Add(log);
         log.Observe(stanza =>
         {
-            if (stanza.Raw.Span.StartsWith("<message"u8))
-                Ledger.Arrived(MixedMessages.LedgerId(stanza), name);
+            if (!stanza.Raw.Span.StartsWith("<message"u8))
+                return;
+            var (id, stanzaId) = (MixedMessages.LedgerId(stanza), stanza.Id);
+            if (id is not null && stanzaId is not null && id != stanzaId)
+                _idOfStanza[stanzaId] = id;
+            Ledger.Arrived(id, name);
         });
     }
 

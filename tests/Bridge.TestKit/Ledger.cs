@@ -27,7 +27,7 @@ public enum LedgerArrival
     /// <summary>Not the first of its message.</summary>
     Repeated,
 
-    /// <summary>Of a message that had to be dead-lettered.</summary>
+    /// <summary>Of a message that had to be dead-lettered, or that nobody can have received.</summary>
     Wrong,
 
     /// <summary>Of nothing that was pushed.</summary>
@@ -35,8 +35,8 @@ public enum LedgerArrival
 }
 
 /// <summary>
-/// The promise, counted: what was pushed, what arrived where and in which order, what was dead-lettered, what
-/// was left. A test ends on <see cref="Check"/>.
+/// The promise, counted: what was pushed, what arrived where and in which order, what was dead-lettered, what was left, and
+/// what the app was told of each. A test ends on <see cref="Check"/>.
 /// </summary>
 /// <remarks>
 /// Thread-safe: all members take one lock. An observer must record its own arrivals in order. It remembers each
@@ -61,10 +61,19 @@ public sealed class Ledger(string prefix = "m")
     private int _forgottenArrived;
     private int _forgottenDuplicates;
     private int _open;
+    private int _arriving;
     private int _arrived;
     private long _arrivals;
 
-    /// <summary>How many were pushed and have neither arrived nor been dead-lettered.</summary>
+    /// <summary>
+    /// Whether every ending was to be told (mode <c>all</c>): what was told, and what was not, is then held against what happened.
+    /// </summary>
+    public bool AllIsTold { get; set; }
+
+    /// <summary>What the test's fault explains of what was told.</summary>
+    public LedgerExcuses Excuses { get; set; }
+
+    /// <summary>How many were pushed and have neither arrived nor been dead-lettered nor, where nobody has their address, been told of.</summary>
     public int Open
     {
         get
@@ -112,6 +121,13 @@ public sealed class Ledger(string prefix = "m")
             return [.. _remembered.Where(line => !line.Closed).Take(atMost).Select(line => line.Place)];
     }
 
+    /// <summary>The places, from 0, of the messages that must arrive and have not.</summary>
+    public IReadOnlyList<long> Unarrived()
+    {
+        lock (_gate)
+            return [.. _remembered.Where(line => line is { Fate: MessageFate.Arrives, Arrivals: 0 }).Select(line => line.Place)];
+    }
+
     /// <summary>
     /// Forgets what has ended, from the front up to a place: it stays counted, and an arrival of it is still known
     /// to be one more. A message that has not ended ends the forgetting.
@@ -131,9 +147,9 @@ public sealed class Ledger(string prefix = "m")
                 if (line.Arrivals > 1)
                     _forgottenDuplicates++;
                 // What should not have been is told by its id, which needs no line.
-                if (line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0))
+                if (line.DeadLetters > line.MostDeadLetters)
                     _wronglyDeadLettered.Add(line.Message.Id);
-                if (line is { MustBeDeadLettered: true, Arrivals: > 0 })
+                if (line is { MayArrive: false, Arrivals: > 0 })
                     _wronglyArrived.Add(line.Message.Id);
             }
         }
@@ -151,8 +167,9 @@ public sealed class Ledger(string prefix = "m")
     /// <summary>Enters the next message for a recipient. Push it in the order of these calls.</summary>
     /// <param name="recipient">Its <c>to</c>.</param>
     /// <param name="queue">The queue; order is kept within one.</param>
-    /// <param name="mustBeDeadLettered">Whether the only right ending is a dead letter.</param>
-    public LedgerMessage Push(string recipient, string queue = "queue", bool mustBeDeadLettered = false)
+    /// <param name="fate">What must become of it.</param>
+    /// <param name="asksForReply">Whether it names a list for its reply.</param>
+    public LedgerMessage Push(string recipient, string queue = "queue", MessageFate fate = MessageFate.Arrives, bool asksForReply = false)
     {
         lock (_gate)
         {
@@ -161,10 +178,11 @@ public sealed class Ledger(string prefix = "m")
             var place = _nextOfLedger++;
             var message = new LedgerMessage(
                 string.Create(CultureInfo.InvariantCulture, $"{prefix}{place}-{sequence}"), queue, recipient, sequence);
-            var line = new Line(message, place, mustBeDeadLettered);
+            var line = new Line(message, place, fate, asksForReply);
             _lines.Add(message.Id, line);
             _remembered.Enqueue(line);
             _open++;
+            _arriving += fate == MessageFate.Arrives ? 1 : 0;
             return message;
         }
     }
@@ -202,7 +220,7 @@ public sealed class Ledger(string prefix = "m")
             if (_milestones.Count > 0)
                 _milestones.RemoveAll(milestone => milestone.Arrived <= _arrived && milestone.Reached.TrySetResult());
             Close(line);
-            return line.MustBeDeadLettered ? LedgerArrival.Wrong : inOrder ? LedgerArrival.First : LedgerArrival.Reordered;
+            return !line.MayArrive ? LedgerArrival.Wrong : inOrder ? LedgerArrival.First : LedgerArrival.Reordered;
         }
     }
 
@@ -239,6 +257,63 @@ public sealed class Ledger(string prefix = "m")
 
             line.DeadLetters++;
             Close(line);
+        }
+    }
+
+    /// <summary>Records an entry of the outcome stream, by the id of the message that it tells of.</summary>
+    public void Told(string? id, ToldEnding ending)
+    {
+        ArgumentNullException.ThrowIfNull(ending);
+        lock (_gate)
+        {
+            if (id is null || !_lines.TryGetValue(id, out var line))
+            {
+                _unexpected.Add($"{id ?? "a message without an id"} among the outcomes, {ending}");
+                return;
+            }
+
+            line.Told.Add(ending);
+            line.Bounced |= ending.Ending == "bounced";
+            if (line.Bounced || line.Fate == MessageFate.Bounces)
+                Close(line);
+        }
+    }
+
+    /// <summary>Records an element of a reply's list, by the id of the message that named the list.</summary>
+    public void Replied(string? id, ToldEnding ending)
+    {
+        ArgumentNullException.ThrowIfNull(ending);
+        lock (_gate)
+        {
+            if (id is null || !_lines.TryGetValue(id, out var line))
+                _unexpected.Add($"{id ?? "a message without an id"} among the replies, {ending}");
+            else
+                line.Replies.Add(ending);
+        }
+    }
+
+    /// <summary>The test has the server send this one back, though its address exists.</summary>
+    public void SentBack(string id)
+    {
+        lock (_gate)
+            _lines[id].WasSentBack = true;
+    }
+
+    /// <summary>
+    /// Redis lost what it had of these messages. What is missing of them is no fault of Bridge: an arrival, a dead letter, an
+    /// ending, a reply. What is told of them must still be true.
+    /// </summary>
+    /// <param name="from">The place of the first.</param>
+    /// <param name="below">The place behind the last.</param>
+    public void RedisForgot(long from, long below)
+    {
+        lock (_gate)
+        {
+            foreach (var line in _lines.Values.Where(line => line.Place >= from && line.Place < below))
+            {
+                line.IsForgotten = true;
+                Close(line);
+            }
         }
     }
 
@@ -279,6 +354,16 @@ public sealed class Ledger(string prefix = "m")
         }
     }
 
+    /// <summary>Waits until each message pushed so far that must arrive has, whatever becomes of the others.</summary>
+    /// <exception cref="TimeoutException">Some have not; the message is the report.</exception>
+    public Task AllArrivedAsync(TimeSpan timeout)
+    {
+        int count;
+        lock (_gate)
+            count = _arriving;
+        return ArrivedAsync(count, timeout);
+    }
+
     /// <summary>Waits until so many different messages have arrived: the moment for a fault.</summary>
     /// <exception cref="TimeoutException">Fewer have; the message is the report.</exception>
     public async Task ArrivedAsync(int count, TimeSpan timeout)
@@ -308,22 +393,34 @@ public sealed class Ledger(string prefix = "m")
         lock (_gate)
         {
             var lines = _lines.Values.OrderBy(line => line.Place).ToList();
+            var faults = AllIsTold
+                ? lines.Where(line => line.LeftIn is null).Select(line => (Line: line, Of: EndingFaults.Of(line.History, Excuses))).ToList()
+                : [];
             return new LedgerReport
             {
                 Pushed = (int)_nextOfLedger,
                 Arrived = _forgottenArrived + lines.Count(line => line.Arrivals > 0),
-                Lost = [.. lines.Where(line => line is { Arrivals: 0, DeadLetters: 0, Bounced: false, LeftIn: null }).Select(Id)],
+                Lost = [.. lines.Where(line => line is { Arrivals: 0, DeadLetters: 0, Bounced: false, LeftIn: null, IsForgotten: false } && !line.IsToldToNobody).Select(Id)],
                 Duplicated = lines.Where(line => line.Arrivals > 1).ToDictionary(Id, line => line.Arrivals),
                 ForgottenDuplicates = _forgottenDuplicates,
                 ReorderedOfRecipient = [.. _observers.SelectMany(o => o.Value.OfRecipient.Select(late => $"{late} at {o.Key}"))],
                 ReorderedOfQueue = [.. _observers.SelectMany(o => o.Value.OfQueue.Select(late => $"{late} at {o.Key}"))],
                 Unexpected = [.. _unexpected],
-                Bounced = [.. lines.Where(line => line is { Bounced: true, Arrivals: 0 }).Select(Id)],
+                Bounced = [.. lines.Where(line => line is { Bounced: true, Arrivals: 0, Fate: MessageFate.Arrives }).Select(Id)],
                 DeadLettered = [.. lines.Where(line => line.DeadLetters > 0).Select(Id)],
-                WronglyDeadLettered = [.. _wronglyDeadLettered, .. lines.Where(line => line.DeadLetters > (line.MustBeDeadLettered ? 1 : 0)).Select(Id)],
-                WronglyArrived = [.. _wronglyArrived, .. lines.Where(line => line is { MustBeDeadLettered: true, Arrivals: > 0 }).Select(Id)],
+                WronglyDeadLettered = [.. _wronglyDeadLettered, .. lines.Where(line => line.DeadLetters > line.MostDeadLetters).Select(Id)],
+                WronglyArrived = [.. _wronglyArrived, .. lines.Where(line => line is { MayArrive: false, Arrivals: > 0 }).Select(Id)],
                 Left = lines.Where(line => line.LeftIn is not null).ToDictionary(Id, line => line.LeftIn!),
+                Untold = [.. faults.Where(fault => fault.Of.Untold && !fault.Line.IsForgotten).Select(fault => Id(fault.Line))],
+                ToldTwice = Words(fault => fault.ToldTwice),
+                WronglyTold = Words(fault => fault.WronglyTold),
+                Unanswered = [.. faults.Where(fault => fault.Of.Unanswered && !fault.Line.IsForgotten).Select(fault => Id(fault.Line))],
+                AnsweredTwice = Words(fault => fault.AnsweredTwice),
+                WronglyAnswered = Words(fault => fault.WronglyAnswered),
             };
+
+            Dictionary<string, string> Words(Func<EndingFaults, string?> kind) =>
+                faults.Where(fault => kind(fault.Of) is not null).ToDictionary(fault => Id(fault.Line), fault => kind(fault.Of)!);
         }
     }
 
@@ -341,13 +438,30 @@ public sealed class Ledger(string prefix = "m")
         _waiting.Clear();
     }
 
-    private sealed class Line(LedgerMessage message, long place, bool mustBeDeadLettered)
+    private sealed class Line(LedgerMessage message, long place, MessageFate fate, bool asksForReply)
     {
         public LedgerMessage Message { get; } = message;
 
         public long Place { get; } = place;
 
-        public bool MustBeDeadLettered { get; } = mustBeDeadLettered;
+        public MessageFate Fate { get; } = fate;
+
+        public List<ToldEnding> Told { get; } = [];
+
+        public List<ToldEnding> Replies { get; } = [];
+
+        public bool WasSentBack { get; set; }
+
+        public bool IsForgotten { get; set; }
+
+        public bool MayArrive => Fate is MessageFate.Arrives or MessageFate.MayExpire;
+
+        public int MostDeadLetters => Fate is MessageFate.Expires or MessageFate.MayExpire or MessageFate.Dies ? 1 : 0;
+
+        // The news of its bounce may be lost; that the server has it is not.
+        public bool IsToldToNobody => Fate == MessageFate.Bounces && Told.Count > 0;
+
+        public MessageHistory History => new(Fate, Arrivals, DeadLetters, asksForReply, WasSentBack, Told, Replies);
 
         public int Arrivals { get; set; }
 
@@ -434,13 +548,33 @@ public sealed record LedgerReport
     /// <summary>Left in Redis, with the key.</summary>
     public required IReadOnlyDictionary<string, string> Left { get; init; }
 
+    /// <summary>Without an ending, though every one was to be told.</summary>
+    public IReadOnlyList<string> Untold { get; init; } = [];
+
+    /// <summary>With an ending too many, and what was told.</summary>
+    public IReadOnlyDictionary<string, string> ToldTwice { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>With an ending that says other than what happened, in words.</summary>
+    public IReadOnlyDictionary<string, string> WronglyTold { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Without the reply that they asked for.</summary>
+    public IReadOnlyList<string> Unanswered { get; init; } = [];
+
+    /// <summary>With a reply too many, and what was replied.</summary>
+    public IReadOnlyDictionary<string, string> AnsweredTwice { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>With a reply that says other than the outcome stream, in words.</summary>
+    public IReadOnlyDictionary<string, string> WronglyAnswered { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Everything ended once, rightly and in order.</summary>
     public bool IsClean => IsKept && Duplicated.Count == 0 && ForgottenDuplicates == 0;
 
     /// <summary>The promise under a fault: as <see cref="IsClean"/>, but duplicates may be.</summary>
     public bool IsKept =>
         Lost.Count == 0 && ReorderedOfRecipient.Count == 0 && ReorderedOfQueue.Count == 0 && Unexpected.Count == 0
-        && WronglyDeadLettered.Count == 0 && WronglyArrived.Count == 0 && Left.Count == 0;
+        && WronglyDeadLettered.Count == 0 && WronglyArrived.Count == 0 && Left.Count == 0
+        && Untold.Count == 0 && ToldTwice.Count == 0 && WronglyTold.Count == 0
+        && Unanswered.Count == 0 && AnsweredTwice.Count == 0 && WronglyAnswered.Count == 0;
 
     /// <summary>The report in words, at most ten ids of each kind.</summary>
     public override string ToString()
@@ -455,7 +589,15 @@ public sealed record LedgerReport
         Tell("wrongly dead-lettered", WronglyDeadLettered);
         Tell("wrongly arrived", WronglyArrived);
         Tell("left", [.. Left.Select(line => $"{line.Key} in {line.Value}")]);
+        Tell("untold", Untold);
+        Tell("told twice", Told(ToldTwice));
+        Tell("wrongly told", Told(WronglyTold));
+        Tell("unanswered", Unanswered);
+        Tell("answered twice", Told(AnsweredTwice));
+        Tell("wrongly answered", Told(WronglyAnswered));
         return text.ToString();
+
+        static string[] Told(IReadOnlyDictionary<string, string> words) => [.. words.Select(line => $"{line.Key} {line.Value}")];
 
         void Tell(string kind, IReadOnlyList<string> ids)
         {

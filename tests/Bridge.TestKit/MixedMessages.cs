@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using Bridge.Outcomes;
 
 namespace Bridge.TestKit;
 
@@ -11,6 +12,11 @@ namespace Bridge.TestKit;
 /// <param name="Body">The body; null: none may arrive.</param>
 /// <param name="Extension">A payload element of the message; null: none was pushed.</param>
 public sealed record PushedMessage(LedgerMessage Message, byte[] Payload, string? Body, XElement? Extension);
+
+/// <summary>What becomes of a message that is no ordinary one, and whether it asks to be told of it.</summary>
+/// <param name="Fate">What must become of it.</param>
+/// <param name="AsksForReply">Whether it names a list for its reply.</param>
+public readonly record struct OddMessage(MessageFate Fate, bool AsksForReply);
 
 /// <summary>
 /// Messages of every kind that apps push, in turn: short, with extensions, non-ASCII, self-closing, with and
@@ -22,6 +28,20 @@ public static class MixedMessages
     private const int LargeBytes = 50 << 10;
     private const string LedgerNamespace = "urn:example:ledger";
 
+    // Where somebody waits for a reply, settlements do not wait for one another: half of the time nobody does.
+    private const int RepliesTakeTurnsEvery = 1_000;
+
+    /// <summary>What does not arrive, for each reason, with and without an id of its own, with and without a list for its reply.</summary>
+    public static readonly IReadOnlyList<OddMessage> Odd =
+    [
+        new(MessageFate.Bounces, false),
+        new(MessageFate.Bounces, true),
+        new(MessageFate.Dies, false),
+        new(MessageFate.Dies, true),
+        new(MessageFate.Expires, false),
+        new(MessageFate.Expires, true),
+    ];
+
     /// <summary>Every how many messages <see cref="Next"/> makes one of each kind.</summary>
     public const int Kinds = 10;
 
@@ -30,7 +50,8 @@ public static class MixedMessages
     /// <param name="place">Its number in the sequence; decides about its kind.</param>
     /// <param name="domain">The component's domain.</param>
     /// <param name="withLarge">Whether every 500th has 50 KiB.</param>
-    public static PushedMessage Next(LedgerMessage message, long place, string domain, bool withLarge)
+    /// <param name="withReplies">Whether those of <see cref="AsksForReply"/> name a list.</param>
+    public static PushedMessage Next(LedgerMessage message, long place, string domain, bool withLarge, bool withReplies = false)
     {
         var to = StartTag.Escape(message.Recipient);
         var id = message.Id;
@@ -73,12 +94,12 @@ public static class MixedMessages
                     number);
             case 7:
                 return Of(
-                    new JsonObject { ["to"] = message.Recipient, ["id"] = id, ["body"] = "Ω 世界 🎉 <&> " + number }.ToJsonString(),
+                    WithReply(new JsonObject { ["to"] = message.Recipient, ["id"] = id, ["body"] = "Ω 世界 🎉 <&> " + number }),
                     "Ω 世界 🎉 <&> " + number);
             case 8:
                 var line = $"<line xmlns='{LedgerNamespace}' n='{id}'/>";
                 return Of(
-                    new JsonObject { ["to"] = message.Recipient, ["subject"] = "no id", ["body"] = number, ["xml"] = new JsonArray(line) }.ToJsonString(),
+                    WithReply(new JsonObject { ["to"] = message.Recipient, ["subject"] = "no id", ["body"] = number, ["xml"] = new JsonArray(line) }),
                     number);
             default:
                 return Of($"\n<message\n\tto='{to}'\n\tid='{id}'>\n<body>line 1\nline {number}</body>\n</message>\n", $"line 1\nline {number}");
@@ -86,6 +107,67 @@ public static class MixedMessages
 
         PushedMessage Of(string payload, string? body, XElement? extension = null) =>
             new(message, Encoding.UTF8.GetBytes(payload), body, extension);
+
+        string WithReply(JsonObject envelope)
+        {
+            if (withReplies && AsksForReply(place, withLarge))
+            {
+                envelope["replyTo"] = ReplyList(message);
+                envelope["meta"] = new JsonObject { ["line"] = id };
+            }
+
+            return envelope.ToJsonString();
+        }
+    }
+
+    /// <summary>Whether the message at a place names a list for its reply, where replies are asked for.</summary>
+    public static bool AsksForReply(long place, bool withLarge) =>
+        place % Kinds is 7 or 8 && place / RepliesTakeTurnsEvery % 2 == 0 && !(withLarge && place % LargeEvery == LargeEvery - 1);
+
+    /// <summary>One that does not arrive.</summary>
+    /// <param name="message">Its line in the ledger; its recipient is nobody, where it bounces.</param>
+    /// <param name="odd">One of <see cref="Odd"/>.</param>
+    public static PushedMessage NextOdd(LedgerMessage message, OddMessage odd)
+    {
+        var (to, id) = (message.Recipient, message.Id);
+        var envelope = new JsonObject { ["to"] = to, ["body"] = id };
+        if (odd.AsksForReply)
+        {
+            envelope["replyTo"] = ReplyList(message);
+            envelope["meta"] = new JsonObject { ["line"] = id };
+        }
+
+        switch (odd)
+        {
+            case (MessageFate.Bounces, false):
+                return Of($"<message to='{StartTag.Escape(to)}' id='{id}' type='chat'><body>to nobody</body></message>");
+            case (MessageFate.Bounces, true):
+                break;
+            case (MessageFate.Dies, false):
+                return Of($"<message to='{StartTag.Escape(to)}' id='{id}'><body>fish & chips</body></message>");
+            case (MessageFate.Dies, true):
+                envelope["id"] = id;
+                envelope["to"] = "@";
+                break;
+            case (MessageFate.Expires, var asks):
+                (envelope["at"], envelope["ttl"]) = (1_000_000_000, 1);
+                if (!asks)
+                    envelope["id"] = id;
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(odd), odd, "It arrives.");
+        }
+
+        return Of(envelope.ToJsonString());
+
+        PushedMessage Of(string payload) => new(message, Encoding.UTF8.GetBytes(payload), null, null);
+    }
+
+    /// <summary>The list that a message names for its reply.</summary>
+    public static string ReplyList(LedgerMessage message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return OutcomeTicket.ReplyKeyPrefix + message.Id;
     }
 
     /// <summary>The id in the ledger of a message that arrived; null for one without.</summary>

@@ -331,6 +331,14 @@ public sealed class ScriptedConnection
 
         if (StrikesOn(bytes))
             return;
+        if (IsToNobody(stanza))
+        {
+            Interlocked.Increment(ref _taken);
+            if (!_silent)
+                SendBack(new ReceivedStanza(bytes.ToArray(), 0, 0));
+            return;
+        }
+
         _server.Record(stanza, Number);
         Interlocked.Increment(ref _taken);
         if (isRequest && !_silent)
@@ -389,6 +397,19 @@ public sealed class ScriptedConnection
     private void Refuse(ReceivedStanza request) => Send(
         $"<iq type='error' {Back(request)}><error type='cancel'>" +
         "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+
+    private bool IsToNobody(ReadOnlySpan<byte> stanza)
+    {
+        if (_server.Options.CountsOnly || !stanza.StartsWith("<message"u8) || !StartTag.TryGet(stanza, "to"u8, out var to))
+            return false;
+        var at = to.IndexOf((byte)'@');
+        return at >= 0 && Is(to[..at], _server.Options.Nobody) && Is(to[(at + 1)..], _server.Options.Domain);
+    }
+
+    /// <summary>Sends a message back as an error, as for an address that nobody has (RFC 6121 §8.5.1).</summary>
+    public void SendBack(ReceivedStanza message) => Send(
+        $"<message type='error' {Back(message)}><error type='cancel'>" +
+        "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
 
     private static string Back(ReceivedStanza request) =>
         $"from='{StartTag.Escape(request.To ?? "")}' to='{StartTag.Escape(request.From ?? "")}' " +

@@ -30,6 +30,12 @@ public sealed record ScriptedXmppServerOptions
     /// <summary>The component's secret.</summary>
     public string Secret { get; init; } = "correct-horse";
 
+    /// <summary>
+    /// The local part of the only address of <see cref="Domain"/> that nobody has: messages to it come back as errors and are
+    /// not recorded. With <see cref="CountsOnly"/> it is counted like all others.
+    /// </summary>
+    public string Nobody { get; init; } = "nobody";
+
     /// <summary>Keeps counts only (<see cref="ScriptedXmppServer.Tally"/>), for loads that should not be kept.</summary>
     public bool CountsOnly { get; init; }
 

@@ -1032,10 +1032,12 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         {
             var entry = batch.Entries[0];
             var rejection = new Rejection(RejectionReason.WriterFailed, -1, words);
+            // Nobody knows what its payload says: it is told of as one that cannot be read.
+            var ticket = _settings.Outcomes.Mode == OutcomeMode.None ? null : new OutcomeTicket(entry.GeneratedId, "", null, null, entry.PushedAt);
             OnBatchEncoded(new EncodedBatch(
                 batch.Flow,
                 batch.FirstOrdinal,
-                new[] { new EncodedEntry(entry.Position, 0, 0, entry.Payload.Length, rejection, 0, entry.TakenAt) },
+                new[] { new EncodedEntry(entry.Position, 0, 0, entry.Payload.Length, rejection, 0, entry.TakenAt, ticket) },
                 ArrayPool<byte>.Shared.Rent(1)));
             return;
         }

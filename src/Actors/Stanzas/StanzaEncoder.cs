@@ -79,7 +79,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     {
         var payload = StanzaFirewall.Trim(entry.Payload.Span, out var start);
         if (payload.IsEmpty)
-            return Reject(RejectionReason.EmptyPayload, 0, "nothing but white space");
+            return WithTicket(Reject(RejectionReason.EmptyPayload, 0, "nothing but white space"), entry);
         EncodeResult result;
         switch (payload[0])
         {
@@ -99,12 +99,17 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         if (result.Accepted || result.NotYet is not null)
             return result;
-        if (result.Ticket is null && _outcomes != OutcomeMode.None)
-            result = result with { Ticket = new OutcomeTicket(entry.GeneratedId, "", null, null, entry.PushedAt) };
+        result = WithTicket(result, entry);
         return result.Rejection.Offset < 0
             ? result
             : result with { Rejection = result.Rejection with { Offset = result.Rejection.Offset + start } };
     }
+
+    // One that is rejected is told of also where nothing in it could be read.
+    private EncodeResult WithTicket(in EncodeResult rejected, in QueueEntry entry) =>
+        rejected.Ticket is null && _outcomes != OutcomeMode.None
+            ? rejected with { Ticket = new OutcomeTicket(entry.GeneratedId, "", null, null, entry.PushedAt) }
+            : rejected;
 
     private EncodeResult EncodeRaw(
         ReadOnlySpan<byte> stanza,

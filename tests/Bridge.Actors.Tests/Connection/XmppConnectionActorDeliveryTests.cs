@@ -623,6 +623,22 @@ public sealed class XmppConnectionActorDeliveryTests : XmppConnectionActorSpec
         Assert.Single(Logged(LogLevel.ErrorLevel));
     }
 
+    [Theory]
+    [InlineData(OutcomeMode.All, true)]
+    [InlineData(OutcomeMode.Failures, true)]
+    [InlineData(OutcomeMode.None, false)]
+    public void The_end_of_an_entry_that_kills_writers_is_told_where_failures_are(OutcomeMode mode, bool told)
+    {
+        var settings = Settings(ConfirmGrade.Accepted);
+        Begin(settings with { Outcomes = settings.Outcomes with { Mode = mode } });
+        Payload(2, "throw");
+        Hand(Range(1, 3));
+        ServeAll();
+        Pass(100);
+
+        Assert.Equal(told ? ["2 dead"] : [], Told());
+    }
+
     [Fact]
     public void Many_entries_that_kill_writers_are_all_found_at_a_bounded_pace()
     {

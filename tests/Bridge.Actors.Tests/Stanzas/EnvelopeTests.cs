@@ -272,6 +272,9 @@ public sealed class EnvelopeTests
     // What is rejected has an ending to tell in every mode but none, and what was read of it says to whom.
     [InlineData("<message/>", OutcomeMode.None, null)]
     [InlineData("<message/>", OutcomeMode.Failures, GeneratedId + "   ")]
+    [InlineData("", OutcomeMode.Failures, GeneratedId + "   ")]
+    [InlineData(" \n", OutcomeMode.All, GeneratedId + "   ")]
+    [InlineData(" \n", OutcomeMode.None, null)]
     [InlineData("""{"to":"@","id":"7","replyTo":"bridge:reply:1"}""", OutcomeMode.None, "7 @ bridge:reply:1 ")]
     [InlineData("""{"replyTo":"bridge:reply:1","id":"7","unknown":1}""", OutcomeMode.None, "7  bridge:reply:1 ")]
     [InlineData("""{"unknown":1,"replyTo":"bridge:reply:1"}""", OutcomeMode.None, null)]

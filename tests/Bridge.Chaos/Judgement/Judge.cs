@@ -97,7 +97,7 @@ internal sealed class Judge(IReadOnlyList<Lane> lanes, int window, int perSecond
     {
         lock (_gate)
         {
-            var message = lane.Ledger.Push(recipient, lane.Queue, mustBeDeadLettered: reason is not null);
+            var message = lane.Ledger.Push(recipient, lane.Queue, reason is null ? MessageFate.Arrives : MessageFate.Dies);
             if (reason is not null)
                 _states[lane.Name].Reasons.Add(message.Id, reason);
             return message;

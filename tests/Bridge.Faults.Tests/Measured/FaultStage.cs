@@ -41,7 +41,7 @@ internal sealed class FaultStage : IAsyncDisposable
         // At a pace at which the recipients, who share the processors, keep up: what piles up inside a server because
         // a recipient reads too slowly is confirmed and held, and dies with the server (docs/reliability.md).
         var trial = await DeliveryTrial.StartAsync(
-            server, new RedisOptions { AppendOnly = true, AppendFsync = "everysec" }, bytesPerSecond: DeliveryTrial.SlowFlood);
+            server, new RedisOptions { AppendOnly = true, AppendFsync = "everysec" }, bytesPerSecond: DeliveryTrial.SlowFlood, outcomes: OutcomeMode.Failures);
         var stage = new FaultStage(server, trial);
         try
         {
@@ -86,8 +86,6 @@ internal sealed class FaultStage : IAsyncDisposable
         _bridge = new InProcessBridge(settings with
         {
             Xmpp = settings.Xmpp with { ResumeDelay = fault.ResumeDelay },
-            // The ledger needs every bounce.
-            Outcomes = settings.Outcomes with { MaxEntries = 1_000_000 },
         });
         if (fault.StrikesOwner)
         {

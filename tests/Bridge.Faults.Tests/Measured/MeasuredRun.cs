@@ -39,7 +39,7 @@ internal sealed record MeasuredRun(LedgerReport Report, TimeSpan Noticed, TimeSp
         var healing = HealedAsync(stage, fault);
         var (noticed, healed) = (await noticing, await healing);
         var began = fault.StrikesOwner ? struck : healed;
-        var report = await stage.Trial.EndAsync(Patience, stage.Bridge, bounces: fault.KillsServer);
+        var report = await stage.Trial.EndAsync(Patience, stage.Bridge, fault.KillsServer ? LedgerExcuses.SessionsDied : LedgerExcuses.None);
 
         Assert.True(report.IsKept, $"{fault}: {report}");
         Assert.Equal(Count, report.Arrived + report.Bounced.Count);

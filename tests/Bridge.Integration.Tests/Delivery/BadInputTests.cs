@@ -64,11 +64,11 @@ public sealed class BadInputTests(RealServersFixture servers) : IClassFixture<Re
         List<PushedMessage> pushed = [];
         foreach (var (payload, _) in Bad)
         {
-            await trial.PushAsync(5);
-            pushed.Add(await trial.PushAsync(trial.UserJid, _ => Encoding.Latin1.GetBytes(payload), mustBeDeadLettered: true));
+            await trial.PushAsync(5, withOdd: false);
+            pushed.Add(await trial.PushAsync(trial.UserJid, _ => Encoding.Latin1.GetBytes(payload), MessageFate.Dies));
         }
 
-        await trial.PushAsync(5);
+        await trial.PushAsync(5, withOdd: false);
         await using var bridge = new InProcessBridge(trial.Settings(grade, proxy.Port));
         var report = await trial.EndAsync(TimeSpan.FromSeconds(20), bridge);
 

@@ -17,7 +17,7 @@ public sealed class BounceTests
         {
             Components = ["bridge.example.test", "sink.example.test", "absent.example.test"],
         });
-        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name));
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), outcomes: OutcomeMode.Failures);
         await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Accepted));
         var bouncing = new Dictionary<string, string>();
         for (var i = 0; i < Each; i++)

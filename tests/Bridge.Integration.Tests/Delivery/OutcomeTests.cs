@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Bridge.Settings;
 using Bridge.TestKit;
@@ -42,11 +44,12 @@ public sealed class OutcomeTests(RealServersFixture servers) : IClassFixture<Rea
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync(name), kind: kind);
         var settings = trial.Settings(grade);
-        settings = settings with { Outcomes = settings.Outcomes with { Mode = OutcomeMode.All, MaxEntries = 1_000_000 } };
         for (var i = 0; i < Messages / 10; i++)
         {
-            await trial.PushAsync(9);
-            await trial.PushPayloadAsync($$"""{"to":"nobody@example.test","id":"bounce-{{i}}","body":"hi"}""");
+            await trial.PushAsync(9, withOdd: false);
+            var id = "bounce-" + i.ToString(CultureInfo.InvariantCulture);
+            await trial.PushAsync(
+                trial.NobodysJid, message => Encoding.UTF8.GetBytes($"<message to='{message.Recipient}' id='{id}' type='chat'><body>hi</body></message>"), MessageFate.Bounces);
         }
 
         await using (var first = new InProcessBridge(settings))

@@ -108,7 +108,7 @@ public sealed class LedgerTests
     public void A_dead_letter_is_right_only_where_it_must_be()
     {
         var good = _ledger.Push("ada");
-        var bad = _ledger.Push("ada", mustBeDeadLettered: true);
+        var bad = _ledger.Push("ada", fate: MessageFate.Dies);
         _ledger.DeadLettered(good.Id);
         _ledger.DeadLettered(bad.Id);
 
@@ -122,7 +122,7 @@ public sealed class LedgerTests
     [Fact]
     public void Two_dead_letters_of_one_message_are_wrong()
     {
-        var bad = _ledger.Push("ada", mustBeDeadLettered: true);
+        var bad = _ledger.Push("ada", fate: MessageFate.Dies);
         _ledger.DeadLettered(bad.Id);
         _ledger.DeadLettered(bad.Id);
 
@@ -132,7 +132,7 @@ public sealed class LedgerTests
     [Fact]
     public void An_arrival_of_what_had_to_be_dead_lettered_is_wrong()
     {
-        var bad = _ledger.Push("ada", mustBeDeadLettered: true);
+        var bad = _ledger.Push("ada", fate: MessageFate.Dies);
         _ledger.Arrived(bad.Id, "sink");
 
         var report = _ledger.Check();
@@ -204,7 +204,7 @@ public sealed class LedgerTests
     [Fact]
     public void What_was_wrong_with_a_forgotten_message_is_still_told()
     {
-        var bad = _ledger.Push("ada", mustBeDeadLettered: true);
+        var bad = _ledger.Push("ada", fate: MessageFate.Dies);
         var good = _ledger.Push("ada");
         _ledger.Arrived(bad.Id, "sink");
         _ledger.DeadLettered(good.Id);

@@ -45,6 +45,22 @@ public sealed class ScriptedXmppServerTests(ITestOutputHelper output)
         Assert.Equal([0L, 1L], barriers.Select(barrier => barrier.Order));
     }
 
+    [Fact]
+    public async Task A_message_to_the_address_that_nobody_has_comes_back_and_is_not_recorded()
+    {
+        await using var server = new ScriptedXmppServer();
+        await using var peer = await ConnectAsync(server);
+
+        await peer.SendAsync(
+            Message("m-0") + Message("m-1").Replace("ada@", "nobody@", StringComparison.Ordinal)
+            + Message("m-2").Replace("ada@", "nobody@elsewhere.", StringComparison.Ordinal) + Ping("end"));
+
+        await peer.Received.FirstAsync(stanza => stanza.Id == "end", Patience);
+        Assert.Equal(["m-0", "m-2"], server.Received.Snapshot().Where(stanza => stanza.Id != "end").Select(stanza => stanza.Id));
+        var back = Assert.Single(peer.Received.Snapshot(), stanza => stanza.Id != "end");
+        Assert.Equal(("error", "m-1", "nobody@example.test", Component), (back.Type, back.Id, back.From, back.To));
+    }
+
     [Theory]
     [MemberData(nameof(Endings))]
     public async Task A_poison_stanza_ends_the_stream_and_drops_what_is_behind_it(
