@@ -97,6 +97,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     private readonly LinkedList<HeldRange> _held = new();
     private List<EndedEntry> _ended = [];
     private EntryPosition _confirmedBefore = EntryPosition.Zero;
+
+    // What is read from the journal again was written before: where its time is over by then, its ending says so.
+    private EntryPosition _writtenUpTo = EntryPosition.Zero;
     private TimeSpan _provenAliveAt = TimeSpan.MinValue;
 
     /// <summary>Entries released by the writers and not confirmed.</summary>
@@ -170,6 +173,11 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 hasEnded = true;
             }
 
+            // An answer belongs to the one that is sent.
+            var ticket = hasEnded ? null : endings.Open(isRepeated ? entry with { OwnIdHash = 0 } : entry);
+            var attempts = entry.Position <= _writtenUpTo ? 1 : 0;
+            if (ticket is not null)
+                ticket.Attempts += attempts;
             Push(new Item
             {
                 Position = entry.Position,
@@ -181,8 +189,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 Rejection = hasEnded || wasConfirmed ? default : isRepeated ? Repeated : entry.Rejection,
                 TakenAt = entry.TakenAt,
                 LastOfBatch = i == entries.Length - 1,
-                // An answer belongs to the one that is sent.
-                Ticket = hasEnded ? null : endings.Open(isRepeated ? entry with { OwnIdHash = 0 } : entry),
+                Ticket = ticket,
+                Attempts = attempts,
                 HasEnded = hasEnded,
                 WasConfirmed = wasConfirmed,
                 Recipient = entry.Recipient,
@@ -489,6 +497,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 if (item.Batch != batch || item.Offset != start + length)
                     break;
                 length += item.Length;
+                if (item.Position > _writtenUpTo)
+                    _writtenUpTo = item.Position;
                 _writtenBytes += item.Length;
                 _openEntries++;
                 _openBytes += item.Length;

@@ -376,7 +376,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         var outcome = Of(open, Ending.Dead) with { Kind = bounced.Kind, Error = bounced.Error };
         var said = new Deferred(open.Attempts, true, RecipientOf(open.Ticket.To), open.TakenAt, open.Ticket.PushedAt);
         return PutOff(open.Position, said, due, "retry-full", open.Ticket, outcome)
-            with { Attempts = open.Attempts, Expected = expected };
+            with
+        { Attempts = open.Attempts, Expected = expected };
     }
 
     private EndedEntry TryAgain(AwaitedAnswer waited, StanzaBounced bounced, TimeSpan now)
@@ -387,7 +388,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         _blocked.Block(recipient, due);
         var said = new Deferred(outcome.Attempts, true, recipient, outcome.TakenAt ?? default, outcome.PushedAt);
         return EndedEntry.OfAwaited(waited.Key, outcome with { Ending = Ending.Dead, Reason = "retry-full", Kind = bounced.Kind, Error = bounced.Error })
-            with { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
+            with
+        { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
     }
 
     private static ulong RecipientOf(string to) => OwnIds.HashOf([], Encoding.UTF8.GetBytes(to));

@@ -24,7 +24,8 @@ public sealed class AwaitedAnswerTests
                 Meta = """{"a": "ä"}""",
             },
             kind,
-            At(5)) { MayBeSentAgain = true };
+            At(5))
+        { MayBeSentAgain = true };
         var least = new AwaitedAnswer("0-8 b", new Outcome(Ending.Held, "b", "ada@example.test"), kind, At(6));
 
         Assert.Equal([all, least], new[] { all, least }.Select(one => AwaitedAnswer.TryRead(one.Key, one.Json(), out var read) ? read : null));

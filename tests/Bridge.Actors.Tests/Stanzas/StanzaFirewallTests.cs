@@ -210,7 +210,7 @@ public sealed class StanzaFirewallTests
             // Decided before or behind the firewall, each tested there.
             RejectionReason.None, RejectionReason.UnknownPayloadKind, RejectionReason.ByteOrderMark, RejectionReason.Oversize,
             RejectionReason.TooManyPrefixes, RejectionReason.InvalidId, RejectionReason.MissingNamespace, RejectionReason.Expired,
-            RejectionReason.WriterFailed, RejectionReason.Convicted, RejectionReason.Trimmed,
+            RejectionReason.WriterFailed, RejectionReason.Convicted, RejectionReason.Trimmed, RejectionReason.Duplicate,
         };
         var rows = Rejected.Select(row => (RejectionReason)row[2]).ToHashSet();
 

@@ -112,7 +112,7 @@ public sealed class DeferralTests(RealServersFixture servers) : IClassFixture<Re
         {
             await trial.PushPayloadAsync($$"""{"to":"u{{i % 100}}@{{server.Components[2]}}","id":"f{{i}}","body":"x"}""");
             if (i % 10 == 0)
-                await trial.PushAsync(10);
+                await trial.PushPlainAsync(10);
         }
 
         await using var bridge = new InProcessBridge(settings);
