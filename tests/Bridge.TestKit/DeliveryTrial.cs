@@ -334,19 +334,20 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         var started = Stopwatch.GetTimestamp();
         Ledger.Excuses = excuses;
-        long queued = -1, journal = -1, replies = -1;
+        long queued = -1, journal = -1, waiting = -1, replies = -1;
         await Eventually.TrueAsync(
             async () =>
             {
                 (queued, journal) = await DepthAsync();
+                waiting = await App.HashLengthAsync(_keys.Awaiting) + await App.SortedSetLengthAsync(_keys.Scheduled);
                 replies = await App.StreamLengthAsync(_keys.Replies);
-                return queued == 0 && journal == 0 && replies == 0;
+                return queued == 0 && journal == 0 && waiting == 0 && replies == 0;
             },
             timeout,
-            "queue and journal are empty, and no reply is on its way",
+            "queue and journal are empty, nothing waits and no reply is on its way",
             () => string.Create(
                 CultureInfo.InvariantCulture,
-                $"{queued} queued, {journal} in the journal, {replies} replies on their way\n{bridge?.Board.Snapshots.SingleOrDefault()}\n{Ledger.Check()}"));
+                $"{queued} queued, {journal} in the journal, {waiting} wait for an answer or for their time, {replies} replies on their way\n{bridge?.Board.Snapshots.SingleOrDefault()}\n{Ledger.Check()}"));
         await EnterEndingsAsync();
         var rest = timeout - Stopwatch.GetElapsedTime(started);
         rest = rest > TimeSpan.FromSeconds(2) ? rest : TimeSpan.FromSeconds(2);

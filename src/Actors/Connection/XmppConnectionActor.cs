@@ -458,6 +458,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _seen?.Restore(message.Recovery.Seen);
             TryResume();
         });
+        Receive<RedisPullerActor.AwaitingFound>(message => _endings.Restore(message.Awaiting));
         Receive<RedisPullerActor.TakingStopped>(message =>
         {
             _takingStopped = message;

@@ -48,6 +48,13 @@ internal sealed class AnswersAwaited(int capacity)
         others.Add(waiting);
     }
 
+    /// <summary>Those among some that are not here.</summary>
+    public IReadOnlyList<AwaitedAnswer> Unknown(IReadOnlyList<AwaitedAnswer> messages)
+    {
+        var known = _byDueTime.Select(waiting => waiting.Message.Key).ToHashSet();
+        return [.. messages.Where(message => !known.Contains(message.Key))];
+    }
+
     /// <summary>Takes out the first message that an answer belongs to; null where none waits for it.</summary>
     /// <param name="hash"><see cref="OwnIds.HashOf" /> of the id that it names and of who sent it.</param>
     /// <param name="kind">What came; <see cref="AnswerKind.None" /> for an error, which answers whatever it was.</param>

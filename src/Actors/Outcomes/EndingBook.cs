@@ -188,10 +188,17 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     public void Restore(Recovery recovery)
     {
         ArgumentNullException.ThrowIfNull(recovery);
-        foreach (var message in recovery.Awaiting)
-            _awaiting.Add(message);
+        Restore(recovery.Awaiting);
         foreach (var (recipient, due) in recovery.Blocked)
             _blocked.Block(recipient, due);
+    }
+
+    /// <summary>Takes in what Redis has waiting for an answer and this book does not know: what had ended was forgotten there, and ends again.</summary>
+    public void Restore(IReadOnlyList<AwaitedAnswer> awaiting)
+    {
+        ArgumentNullException.ThrowIfNull(awaiting);
+        foreach (var message in _awaiting.Unknown(awaiting))
+            _awaiting.Add(message);
     }
 
     /// <summary>Whether an entry is put off: because it is too early for it, or another one to its recipient waits for its next attempt.</summary>
@@ -387,9 +394,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         var recipient = RecipientOf(outcome.To);
         _blocked.Block(recipient, due);
         var said = new Deferred(outcome.Attempts, true, recipient, outcome.TakenAt ?? default, outcome.PushedAt);
-        return EndedEntry.OfAwaited(waited.Key, outcome with { Ending = Ending.Dead, Reason = "retry-full", Kind = bounced.Kind, Error = bounced.Error })
-            with
-        { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
+        var told = outcome with { Ending = Ending.Dead, Reason = "retry-full", Kind = bounced.Kind, Error = bounced.Error };
+        return EndedEntry.OfAwaited(waited.Key, told) with { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
     }
 
     private static ulong RecipientOf(string to) => OwnIds.HashOf([], Encoding.UTF8.GetBytes(to));

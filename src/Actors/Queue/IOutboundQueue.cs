@@ -102,7 +102,10 @@ public sealed record Recovery(
     bool ContinuesHistory,
     IdSeal? Seal = null)
 {
-    /// <summary>Messages that a predecessor left waiting for an answer; told with the first session only.</summary>
+    /// <summary>
+    /// Messages that wait for an answer: with the first session those that a predecessor left, with a later one all of them, should
+    /// Redis have others than it was told of.
+    /// </summary>
     public IReadOnlyList<AwaitedAnswer> Awaiting { get; init; } = [];
 
     /// <summary>Whom messages that were put off block, and until when; told with the first session only.</summary>

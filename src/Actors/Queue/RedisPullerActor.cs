@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Bridge.Inbound;
+using Bridge.Outcomes;
 using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
@@ -51,6 +52,10 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     /// <summary>To the connection: a session is open; this is what the journal holds. It answers with <see cref="StartFlow" /> in its own time.</summary>
     /// <param name="Recovery">The facts.</param>
     public sealed record JournalRecovered(Recovery Recovery);
+
+    /// <summary>To the connection: Redis has these waiting for an answer, and some of them were thought to have ended.</summary>
+    /// <param name="Awaiting">All that wait.</param>
+    public sealed record AwaitingFound(IReadOnlyList<AwaitedAnswer> Awaiting);
 
     /// <summary>To the connection: every entry of the flow that will come has been handed over.</summary>
     /// <param name="Flow">The flow.</param>
@@ -253,6 +258,8 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             _everRecovered = true;
             _connection.Tell(new JournalRecovered(recovery));
         }
+        else if (recovery.Awaiting.Count > 0)
+            _connection.Tell(new AwaitingFound(recovery.Awaiting));
 
         if (!Timers.IsTimerActive(nameof(ReadDepth)))
             Timers.StartPeriodicTimer(nameof(ReadDepth), ReadDepth.Instance, TimeSpan.Zero, DepthEvery);
@@ -512,11 +519,11 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             CountDeadLetters(settlement, (int)result.DeadLettered);
         foreach (var entry in settlement.Ended)
         {
-            if (entry.Later is not null)
-                _metrics.PutOff();
-            else if (entry.Outcome is { } outcome)
+            if (entry is { Later: null, Outcome: { } outcome })
                 _metrics.Ended(outcome.Ending);
         }
+
+        CountPutOff(settlement, (int)result.DeadLettered);
 
         if (settlement.Replies)
             Context.Parent.Tell(InboundPublisherActor.DeliverReplies.Instance);
@@ -524,6 +531,21 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         {
             _metrics.DeadLettersTrimmed(result.DeadTrimmed);
             _log.Warning("{Count} dead letters of {Queue} were trimmed: the stream's bounds are reached", result.DeadTrimmed, _settings.Keys.Queue);
+        }
+    }
+
+    private void CountPutOff(Settlement settlement, int deadLettered)
+    {
+        EndedEntry[] later = [.. settlement.Ended.Where(entry => entry.Later is not null)];
+        if (later.Length == 0)
+            return;
+        // What was dead-lettered besides found no room: the last of them, because the first fill it.
+        var refused = Math.Clamp(deadLettered - settlement.Ended.Count(entry => entry.IsDead), 0, later.Length);
+        _metrics.PutOff(later.Length - refused);
+        foreach (var entry in later.AsSpan(later.Length - refused))
+        {
+            _metrics.DeadLettered(entry.Later!.WhenFull);
+            _log.Warning("Entry {Position} of {Queue} could not be put off and was dead-lettered", entry.Position, _settings.Keys.Queue);
         }
     }
 

@@ -50,8 +50,9 @@ public abstract class RedisQueue : IOutboundQueue
     // When the next message that was put off is due, as the last take told.
     private DateTimeOffset? _nextDue;
 
-    // From the first session on they are the caller's own.
-    private volatile bool _knowsAwaiting;
+    // How many wait for an answer, as far as replies have told. A Redis that forgot the end of one has it again, and nothing
+    // else tells of that.
+    private long? _awaiting;
 
     /// <summary>Prepares a queue; connects to nothing yet.</summary>
     /// <param name="link">For every call that does not block; its owner is the caller.</param>
@@ -131,16 +132,24 @@ public abstract class RedisQueue : IOutboundQueue
         Recovery recovery;
         lock (_gate)
             recovery = _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
-        if (_knowsAwaiting)
-            return recovery;
         // Behind the fence: nobody else adds to them any more.
-        recovery = recovery with
+        var length = await _link.SendAsync(connection, database => database.HashLengthAsync(Settings.Keys.Awaiting), Settings.CallTimeout).ConfigureAwait(false);
+        bool isFirst, areKnown;
+        lock (_gate)
+            (isFirst, areKnown) = (_awaiting is null, _awaiting == length);
+        if (!areKnown)
+            recovery = recovery with { Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false) };
+        if (isFirst)
         {
-            Awaiting = await ReadAwaitingAsync(connection).ConfigureAwait(false),
-            Blocked = await ReadBlockedAsync(connection).ConfigureAwait(false),
-            Seen = Settings.Repeats is null ? [] : await ReadSeenAsync(connection).ConfigureAwait(false),
-        };
-        _knowsAwaiting = true;
+            recovery = recovery with
+            {
+                Blocked = await ReadBlockedAsync(connection).ConfigureAwait(false),
+                Seen = Settings.Repeats is null ? [] : await ReadSeenAsync(connection).ConfigureAwait(false),
+            };
+        }
+
+        lock (_gate)
+            _awaiting = length;
         return recovery;
     }
 
@@ -457,7 +466,7 @@ public abstract class RedisQueue : IOutboundQueue
         {
             _memory.Took(session, LastOf(read.Taken));
             if (!read.Unfinished)
-                _memory.Settled(session, part.Settlement);
+                Settled(session, part.Settlement);
             _nextDue = read.Taken.NextDue;
         }
 
@@ -483,8 +492,20 @@ public abstract class RedisQueue : IOutboundQueue
         }
         while (unfinished);
         lock (_gate)
-            _memory.Settled(session, part.Settlement);
+            Settled(session, part.Settlement);
         return sum;
+    }
+
+    private void Settled(QueueSession session, Settlement settlement)
+    {
+        _memory.Settled(session, settlement);
+        foreach (var ended in settlement.Ended)
+        {
+            if (ended.Awaits is not null)
+                _awaiting++;
+            else if (ended.AwaitedKey is not null)
+                _awaiting--;
+        }
     }
 
     /// <summary>The arguments of taking, settling and reading, which stand in one order for all of them.</summary>
@@ -511,7 +532,7 @@ public abstract class RedisQueue : IOutboundQueue
             Outcomes.Mode == OutcomeMode.None ? "0" : "1",
             mark is { Owed: true } ? "1" : "0",
             Settings.MaxScheduled,
-            string.Join(' ', settlement.Seen.Select(seen => seen.Member)),
+            settlement.Seen.Count == 0 ? "" : string.Join(' ', settlement.Seen.Select(seen => seen.Member)),
             Settings.Repeats is { } repeats ? (long)repeats.Window.TotalMilliseconds : 0,
             Settings.Repeats?.MaxEntries ?? 0,
             .. KindArguments(),

@@ -224,8 +224,8 @@ public sealed class BridgeMetrics
     /// <summary>The bounds of the dead-letter stream pushed out its oldest ones: they are lost for good.</summary>
     public void DeadLettersTrimmed(long entries) => DeadTrimmedCounter.Add(entries, bridge);
 
-    /// <summary>An entry was put off.</summary>
-    public void PutOff() => PutOffCounter.Add(1, bridge);
+    /// <summary>Entries were put off.</summary>
+    public void PutOff(int entries) => PutOffCounter.Add(entries, bridge);
 
     /// <summary>A receipt or a result came for what waits for none any more.</summary>
     public void AnswerDropped() => AnswersDroppedCounter.Add(1, bridge);

@@ -18,7 +18,7 @@ internal static class SendCommand
 
     public static Command Create()
     {
-        var to = new Argument<string>("to") { Description = "The recipient." };
+        var to = new Argument<string?>("to") { Description = "The recipient; not with --stanza.", Arity = ArgumentArity.ZeroOrOne };
         var body = new Argument<string?>("body") { Description = "The text.", Arity = ArgumentArity.ZeroOrOne };
         var subject = new Option<string?>("--subject") { Description = "The subject.", HelpName = "TEXT" };
         var type = new Option<string?>("--type") { Description = "chat, normal, headline or groupchat.", HelpName = "TYPE" };
@@ -26,6 +26,10 @@ internal static class SendCommand
         var id = new Option<string?>("--id") { Description = "The stanza id; else one is made.", HelpName = "ID" };
         var xml = new Option<string[]>("--xml") { Description = "A further element of the message. Repeatable.", HelpName = "XML", AllowMultipleArgumentsPerToken = false };
         var ttl = new Option<double?>("--ttl") { Description = "Seconds after which it is not sent any more.", HelpName = "SECONDS" };
+        var notBefore = new Option<string?>("--not-before") { Description = "When it is sent, at the earliest: RFC 3339 or Unix time.", HelpName = "TIME" };
+        var receipt = new Option<bool>("--receipt") { Description = "Ask the recipient's client for a receipt, and wait for it." };
+        var timeout = new Option<double?>("--timeout") { Description = "Seconds that the receipt, or the answer to a request, is waited for.", HelpName = "SECONDS" };
+        var stanza = new Option<string?>("--stanza") { Description = "A whole stanza in place of recipient and text, such as an iq.", HelpName = "XML" };
         var wait = new Option<string>("--wait")
         {
             Description = "How long to wait for the outcome, with its unit; 0s: not at all.",
@@ -38,15 +42,24 @@ internal static class SendCommand
                 option.AddError("--wait must be a duration with its unit, 1h at most, such as 15s.");
         });
         var json = new Option<bool>("--json") { Description = "The outcome as it came, a JSON object." };
-        var command = new Command("send", "Push a message onto the queue, wait for its outcome and tell it.") { to, body, subject, type, from, id, xml, ttl, wait, json };
+        var command = new Command("send", "Push a message onto the queue, wait for its outcome and tell it.") 
+        {
+            to, body, subject, type, from, id, xml, ttl, notBefore, receipt, timeout, stanza, wait, json,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(to) is null == result.GetValue(stanza) is null)
+                result.AddError("Give either a recipient or --stanza.");
+        });
         return OneBridge.Act(command, "Whose queue, where several bridges are configured.", (bridge, result, cancellation) =>
         {
             Quantity.TryDuration(result.GetValue(wait)!, out var patience);
             var list = patience > TimeSpan.Zero ? OutcomeTicket.ReplyKeyPrefix + Guid.NewGuid().ToString("N") : null;
             var envelope = Envelope(
-                ("to", result.GetRequiredValue(to)), ("body", result.GetValue(body)), ("subject", result.GetValue(subject)), ("type", result.GetValue(type)),
+                ("to", result.GetValue(to)), ("body", result.GetValue(body)), ("subject", result.GetValue(subject)), ("type", result.GetValue(type)),
                 ("from", result.GetValue(from)), ("id", result.GetValue(id)), ("xml", result.GetValue(xml) is { Length: > 0 } elements ? elements : null),
-                ("ttl", result.GetValue(ttl)), ("replyTo", list));
+                ("ttl", result.GetValue(ttl)), ("notBefore", result.GetValue(notBefore)), ("receipt", result.GetValue(receipt) ? true : null),
+                ("timeout", result.GetValue(timeout)), ("stanza", result.GetValue(stanza)), ("replyTo", list));
             return SendAsync(bridge, envelope, list, patience, result.GetValue(json), result.InvocationConfiguration, cancellation);
         });
     }
@@ -82,7 +95,10 @@ internal static class SendCommand
         var reply = (string)popped[1]!;
         using var outcome = JsonDocument.Parse(reply);
         await console.Output.WriteLineAsync(json ? reply : Words(outcome.RootElement));
-        return Text(outcome.RootElement, "ending") is { } ending && (ending == Ending.Accepted.WireName() || ending == Ending.Held.WireName())
+        if (!json && Text(outcome.RootElement, "answer") is { } answer)
+            await console.Output.WriteLineAsync(OneBridge.OneLine(answer));
+        return Text(outcome.RootElement, "ending") is { } ending
+            && (ending == Ending.Accepted.WireName() || ending == Ending.Held.WireName() || ending == Ending.Received.WireName())
             ? ExitCodes.Done
             : ExitCodes.Failed;
     }

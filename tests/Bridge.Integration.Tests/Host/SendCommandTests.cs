@@ -47,6 +47,27 @@ public sealed class SendCommandTests
         Assert.Equal(2, await trial.App.ListLengthAsync(DeliveryTrial.Queue));
     }
 
+    [Fact]
+    public async Task It_asks_for_a_receipt_puts_off_and_sends_whole_stanzas()
+    {
+        await using var server = new ScriptedXmppServer();
+        await using var trial = await DeliveryTrial.StartAsync(server);
+        await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Accepted));
+
+        var silent = await RunAsync(trial, "ada@example.test", "hi", "--receipt", "--timeout", "0.3");
+        var later = await RunAsync(trial, "ada@example.test", "hi", "--not-before", DateTimeOffset.UtcNow.AddSeconds(1).ToString("o"), "--json");
+        var unanswered = await RunAsync(trial, "--stanza", "<iq type='get' to='ada@example.test'><ping xmlns='urn:xmpp:ping'/></iq>", "--timeout", "0.3");
+        var nobody = await RunAsync(trial, "--receipt");
+        var both = await RunAsync(trial, "ada@example.test", "--stanza", "<presence to='a@b'/>");
+
+        Assert.Equal(1, silent.Code);
+        Assert.StartsWith("unconfirmed (id b-", silent.Output, StringComparison.Ordinal);
+        Assert.Equal((0, true), (later.Code, JsonDocument.Parse(later.Output).RootElement.GetProperty("overtaken").GetBoolean()));
+        Assert.Equal(1, unanswered.Code);
+        Assert.StartsWith("unconfirmed (id b-", unanswered.Output, StringComparison.Ordinal);
+        Assert.Equal((2, 2), (nobody.Code, both.Code));
+    }
+
     private static Task<(int Code, string Output)> RunAsync(DeliveryTrial trial, params string[] arguments) => BridgeCommand.RunAsync(
         ["send", .. arguments],
         ("BRIDGE_REDIS", trial.Redis.ConnectionString),

@@ -10,6 +10,9 @@ internal sealed class ModelListRedis(World world, Plan plan, Ledger ledger, Sabo
     /// <summary>The last sequence that left the journal.</summary>
     private ulong Settled => Memory.Taken.Low - (ulong)Memory.Journal.Count;
 
+    protected override void TakeAgain(ScheduledElement due) =>
+        AddToJournal(due.Message, EntryPosition.OfSequence(Memory.Taken.Low + 1), due.Postponement.Said);
+
     protected override EntryPosition NextPosition() => EntryPosition.Zero;
 
     protected override EntryPosition PositionOnTake(QueuedElement element) => EntryPosition.OfSequence(Memory.Taken.Low + 1);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 
@@ -21,6 +22,8 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 {
     private readonly QueueMemory _memory = new();
     private RedisConnection? _waiting;
+    private bool _knowsBlocked;
+    private DateTimeOffset? _nextDue;
 
     private double Deadline => settings.CallTimeout.TotalMilliseconds;
 
@@ -33,7 +36,12 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         var attempt = _memory.Attempt(random.NextInt64().ToString("x16", CultureInfo.InvariantCulture));
         var facts = await port.CallAsync(
             connection, Deadline, () => redis.Recover(grant, attempt.Prefix, attempt.Seen, attempt.Unanswered)).ConfigureAwait(false);
-        return _memory.Begin(attempt, grant, facts, connection!.Number, waiting);
+        var recovery = _memory.Begin(attempt, grant, facts, connection!.Number, waiting);
+        var (awaiting, blocked) = await port.CallAsync<(IReadOnlyList<AwaitedAnswer>, IReadOnlyList<(ulong, DateTimeOffset)>)>(
+            connection, Deadline, () => redis.Waiting()).ConfigureAwait(false);
+        var isFirst = !_knowsBlocked;
+        _knowsBlocked = true;
+        return recovery with { Awaiting = awaiting, Blocked = isFirst ? blocked : [] };
     }
 
     public async Task<TakenEntries> WaitAndTakeAsync(QueueSession session, TakeLimits limits)
@@ -43,6 +51,8 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
         if (_waiting is { } waiting)
             _memory.RequireWaiting(session, waiting.Number);
         var wait = settings.WaitTime.TotalMilliseconds;
+        if (_nextDue is { } due)
+            wait = Math.Clamp((due - redis.Clock).TotalMilliseconds, 1, wait);
         return Seen(session, await port.CallAsync(
             _waiting, wait + Deadline, () => redis.Take(session, limits, SettlementPart.Nothing), (wait, _memory.Seen)).ConfigureAwait(false));
     }
@@ -79,6 +89,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 
     private TakenEntries Seen(QueueSession session, TakenEntries taken)
     {
+        _nextDue = taken.NextDue;
         if (taken.Entries is [.., var last])
             _memory.Took(session, last.Position);
         return taken;

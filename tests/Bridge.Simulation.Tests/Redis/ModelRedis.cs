@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -51,6 +52,8 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     protected Ledger Ledger => ledger;
 
+    public DateTimeOffset Clock => TimeOfDay;
+
     protected DateTimeOffset TimeOfDay => world.Clock.GetUtcNow();
 
     // ---- What goes wrong with it.
@@ -70,7 +73,9 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             HasForgotten = true;
             Memory = last.Memory.Copy();
             ledger.Forgot(last.Pushed, Memory.Queue.Select(element => element.Message)
-                .Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message)));
+                .Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message))
+                .Concat(Memory.Awaiting.Values.Select(waiting => waiting.Message))
+                .Concat(Memory.Scheduled.Select(scheduled => scheduled.Message)));
         }
 
         world.At(backAt, () => IsDown = false);
@@ -202,21 +207,39 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             return refused;
         var from = Memory.Journal.Count;
         var bytes = 0;
-        while (Memory.Journal.Count - from < limits.Entries && Memory.Journal.Count - from < Memory.Queue.Count && bytes < limits.Bytes)
+        foreach (var due in TakeDue(limits.Entries))
+            TakeAgain(due);
+        var again = Memory.Journal.Count - from;
+        while (Memory.Journal.Count - from < limits.Entries && Memory.Journal.Count - from - again < Memory.Queue.Count && bytes < limits.Bytes)
         {
-            var queued = Memory.Queue[Memory.Journal.Count - from];
+            var queued = Memory.Queue[Memory.Journal.Count - from - again];
             Memory.Taken = PositionOnTake(queued);
-            Memory.Journal.Add(new JournalElement(queued.Message, Memory.Taken, false, TimeOfDay, IdsOfNow));
+            Memory.Journal.Add(new JournalElement(queued.Message, Memory.Taken, false, TimeOfDay, IdsOfNow, queued.Said));
             bytes += Payloads.Of(queued.Message, plan.Messages[queued.Message].Kind).Length;
         }
 
-        Memory.Queue.RemoveRange(0, Memory.Journal.Count - from);
+        Memory.Queue.RemoveRange(0, Memory.Journal.Count - from - again);
         var entries = Entries(Memory.Journal.Skip(from));
         if (world.Recording && entries.Count > 0)
             world.Note($"redis: session {session.Grant.Epoch}.{session.Number} takes {Memory.Journal[from].Position}..{Memory.Taken}");
         if (sabotage == Sabotage.QueueSettlesWhatItGives)
             RemoveUpTo(Memory.Taken);
-        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count);
+        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count) { NextDue = NextDue };
+    }
+
+    /// <summary>When the next message that was put off is due.</summary>
+    public DateTimeOffset? NextDue => Memory.Scheduled.Count == 0 ? null : Memory.Scheduled.Min(scheduled => scheduled.Postponement.Due);
+
+    /// <summary>What an owner is told that has not been told before.</summary>
+    public (IReadOnlyList<AwaitedAnswer> Awaiting, IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked) Waiting() => (
+        [.. Memory.Awaiting.Values.Select(waiting => waiting.Answer)],
+        [.. Memory.Scheduled.Where(scheduled => scheduled.Postponement.Said.Recipient != 0).Select(scheduled => (scheduled.Postponement.Said.Recipient, scheduled.Postponement.Due))]);
+
+    private List<ScheduledElement> TakeDue(int atMost)
+    {
+        List<ScheduledElement> due = [.. Memory.Scheduled.Where(scheduled => scheduled.Postponement.Due <= TimeOfDay).OrderBy(scheduled => scheduled.Postponement.Due).Take(atMost)];
+        Memory.Scheduled.RemoveAll(due.Contains);
+        return due;
     }
 
     /// <summary>Settles.</summary>
@@ -248,6 +271,15 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         foreach (var outcome in outcomes)
             Tell(outcome);
         return true;
+    }
+
+    /// <summary>One that was put off is due: into the journal, or behind the queue.</summary>
+    protected abstract void TakeAgain(ScheduledElement due);
+
+    protected void AddToJournal(int message, EntryPosition position, Deferred said)
+    {
+        Memory.Taken = position;
+        Memory.Journal.Add(new JournalElement(message, position, false, TimeOfDay, IdsOfNow, said));
     }
 
     /// <summary>The position that an element has in the queue, where it has one.</summary>
@@ -292,14 +324,33 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         var (removed, buried) = (0, 0);
         if (HasGap(part))
             return QueueFault.Stale;
-        foreach (var ended in settlement.Ended)
+        foreach (var ended in settlement.Ended.OrderBy(ended => ended.AwaitedKey is not null))
         {
+            if (ended.AwaitedKey is { } key)
+            {
+                if (Memory.Awaiting.Remove(key, out var waiting))
+                {
+                    if (ended.Later is not null)
+                        PutOff(waiting.Message, ended.Later);
+                    else if (ended.Outcome!.IsWantedBy(plan.Outcomes))
+                        Tell(ended.Outcome, waiting.Message);
+                }
+
+                continue;
+            }
+
             var index = Memory.Journal.FindIndex(element => element.Position == ended.Position && !element.IsPlaceHolder);
             if (index < 0 && sabotage == Sabotage.QueueTellsAgain && ended.Outcome is { } again && again.IsWantedBy(plan.Outcomes))
                 Tell(again);
             if (index < 0 || (ended.Expected is { } id && Memory.Journal[index].GeneratedId != id))
                 continue;
             var element = Memory.Journal[index];
+            if (ended.Awaits is { } awaits)
+            {
+                Memory.Awaiting[awaits.Key] = (element.Message, awaits);
+                continue;
+            }
+
             if (ended.IsDead)
             {
                 Memory.Dead.Add(element.Message);
@@ -307,12 +358,14 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
                 buried++;
             }
 
-            if (ended.Outcome is { } outcome && outcome.IsWantedBy(plan.Outcomes))
+            if (ended.Later is not null)
+                PutOff(element.Message, ended.Later);
+            else if (ended.Outcome is { } outcome && outcome.IsWantedBy(plan.Outcomes))
                 Tell(outcome, element.Message);
             // What its barrier confirmed leaves with the prefix.
-            if (!ended.IsDead && ended.Outcome!.Ending != Ending.Bounced)
+            if (!ended.IsDead && ended.Later is null && ended.Outcome!.Ending is not (Ending.Bounced or Ending.Received))
                 continue;
-            if (!ended.IsDead)
+            if (!ended.IsDead && ended.Later is null)
                 ledger.EndedEarly(element.Message, Owner);
             if (AfterEnding(element) is { } holder)
                 Memory.Journal[index] = holder;
@@ -325,6 +378,9 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
         if (settlement.UpTo != EntryPosition.Zero)
             removed += RemoveUpTo(settlement.UpTo);
+        // One may leave the journal, wait for an answer and be put off in one step.
+        foreach (var scheduled in Memory.Scheduled)
+            ledger.PutOff(scheduled.Message);
         if (settlement.Mark is { } mark)
             Memory.Mark = mark with { At = TimeOfDay };
         if (world.Recording && (removed > 0 || buried > 0 || settlement.Mark is not null))
@@ -345,12 +401,26 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         return count;
     }
 
+    private void PutOff(int message, Postponement later)
+    {
+        Memory.Scheduled.Add(new ScheduledElement(message, later));
+        ledger.PutOff(message);
+        if (world.Recording)
+            world.Note($"redis: puts message {message} off until {later.Due:ss.fff}");
+    }
+
     private void Tell(Outcome outcome, int? message = null)
     {
         var told = new ToldEnding(message ?? Payloads.MessageOf(outcome.To), outcome.Ending, outcome.Late);
         Memory.Outcomes.Add(told);
         if (world.Recording)
             world.Note($"redis: told of message {told.Message}: {told.Ending}{(told.Late ? ", late" : "")}");
+    }
+
+    private ReadOnlyMemory<byte> PayloadOf(JournalElement element)
+    {
+        var payload = Payloads.Of(element.Message, plan.Messages[element.Message].Kind);
+        return element.Said is { } said ? (byte[])[.. System.Text.Encoding.ASCII.GetBytes(said.Line() + "\n"), .. payload.Span] : payload;
     }
 
     private EntryBatch Entries(IEnumerable<JournalElement> elements)
@@ -361,7 +431,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
                 element.Position,
                 element.IsPlaceHolder ? EntryKind.DeadLettered : EntryKind.Payload,
                 element.Ids,
-                element.IsPlaceHolder ? default : Payloads.Of(element.Message, plan.Messages[element.Message].Kind),
+                element.IsPlaceHolder ? default : PayloadOf(element),
                 element.TakenAt,
                 null)),
         ];

@@ -10,6 +10,9 @@ namespace Bridge.Simulation.Tests.Redis;
 /// </summary>
 internal sealed class ModelStreamRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage) : ModelRedis(world, plan, ledger, sabotage)
 {
+    protected override void TakeAgain(ScheduledElement due) =>
+        Memory.Queue.Add(new QueuedElement(due.Message, NextPosition(), due.Postponement.Said));
+
     protected override EntryPosition NextPosition()
     {
         var now = (ulong)TimeOfDay.ToUnixTimeMilliseconds();

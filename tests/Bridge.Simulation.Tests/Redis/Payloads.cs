@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
+using Bridge.Simulation.Tests.Machine;
 using Bridge.Simulation.Tests.Schedules;
 using Bridge.Stanzas;
 
@@ -26,22 +28,34 @@ internal static class Payloads
 
     private static readonly byte[][] All =
         [.. Enum.GetValues<MessageKind>().SelectMany(kind => Enumerable.Range(0, Plan.MessagesAtMost).Select(
-            message => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{"gbpsr"[(int)kind]}{message}"))))];
+            message => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{"gbpsraew"[(int)kind]}{message}"))))];
 
     public static ReadOnlyMemory<byte> Of(int message, MessageKind kind) => All[((int)kind * Plan.MessagesAtMost) + message];
 
     /// <summary>What a payload says.</summary>
     public static (int Message, MessageKind Kind) Read(ReadOnlySpan<byte> payload) =>
-        (int.Parse(payload[1..], NumberStyles.None, CultureInfo.InvariantCulture), (MessageKind)"gbpsr"u8.IndexOf(payload[0]));
+        (int.Parse(payload[1..], NumberStyles.None, CultureInfo.InvariantCulture), (MessageKind)"gbpsraew"u8.IndexOf(payload[0]));
 }
 
 /// <summary>Makes <c>&lt;m&gt;g7 id&lt;/m&gt;</c> of <c>g7</c>, and rejects what begins with a <c>b</c>.</summary>
-internal sealed class ModelEncoder(Sabotage sabotage, int messages, OutcomeMode outcomes) : IStanzaEncoder
+internal sealed class ModelEncoder(Sabotage sabotage, Plan plan) : IStanzaEncoder
 {
     public EncodeResult Encode(in QueueEntry entry, IBufferWriter<byte> output, DateTimeOffset now)
     {
         var payload = entry.Payload.Span;
-        var (message, _) = Payloads.Read(payload);
+        if (!Deferred.TryRead(payload, out var deferred, out var length))
+            return Encode(entry, payload, null, output, now);
+        var result = Encode(entry, payload[length..], deferred, output, now);
+        return result with
+        {
+            Deferred = deferred,
+            Ticket = result.Ticket is { } ticket ? ticket with { PriorAttempts = deferred!.Attempts, Overtaken = deferred.Overtaken } : null,
+        };
+    }
+
+    private EncodeResult Encode(in QueueEntry entry, ReadOnlySpan<byte> payload, Deferred? deferred, IBufferWriter<byte> output, DateTimeOffset now)
+    {
+        var (message, kind) = Payloads.Read(payload);
         var recipient = Payloads.RecipientOf(message);
         if (payload[0] == (byte)'b')
         {
@@ -51,8 +65,11 @@ internal sealed class ModelEncoder(Sabotage sabotage, int messages, OutcomeMode 
 
         if (sabotage == Sabotage.EncoderDropsEveryFifth && message % 5 == 4)
             return default;
-        if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g' && (message ^ 1) < messages)
+        if (sabotage == Sabotage.EncoderSwapsNeighbours && payload[0] == (byte)'g' && (message ^ 1) < plan.Messages.Length)
             payload = Payloads.Of(message ^ 1, MessageKind.Good).Span;
+
+        if (kind == MessageKind.Early && deferred is null && VirtualClock.Start.AddMilliseconds(plan.Messages[message].At + Plan.EarlyBy) is var due && now < due)
+            return default(EncodeResult) with { NotYet = new NotYet(due, null) };
 
         var own = Payloads.OwnId(message);
         Span<byte> id = stackalloc byte[GeneratedIds.MaxBytes];
@@ -65,7 +82,16 @@ internal sealed class ModelEncoder(Sabotage sabotage, int messages, OutcomeMode 
         return new EncodeResult(
             default,
             own is null ? 0 : OwnIds.HashOf(id, Encoding.ASCII.GetBytes(recipient)),
-            outcomes == OutcomeMode.All ? new OutcomeTicket(Encoding.ASCII.GetString(id), recipient, null, null, null) : null);
+            plan.Outcomes == OutcomeMode.All || plan.TriesAgain || kind == MessageKind.AsksReceipt
+                ? new OutcomeTicket(Encoding.ASCII.GetString(id), recipient, null, null, null)
+                {
+                    Answer = kind == MessageKind.AsksReceipt ? AnswerKind.Receipt : AnswerKind.None,
+                    AnswerWithin = TimeSpan.FromMilliseconds(600),
+                }
+                : null)
+        {
+            Recipient = plan.TriesAgain ? OwnIds.HashOf([], Encoding.ASCII.GetBytes(recipient)) : 0,
+        };
     }
 }
 

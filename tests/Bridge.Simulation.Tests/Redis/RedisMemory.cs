@@ -1,3 +1,4 @@
+using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 
@@ -6,7 +7,8 @@ namespace Bridge.Simulation.Tests.Redis;
 /// <summary>An element of the queue.</summary>
 /// <param name="Message">The message that it holds.</param>
 /// <param name="Position">The id of a stream's entry; zero in a list.</param>
-internal readonly record struct QueuedElement(int Message, EntryPosition Position);
+/// <param name="Said">What was said of it when it was put off, if it was.</param>
+internal readonly record struct QueuedElement(int Message, EntryPosition Position, Deferred? Said = null);
 
 /// <summary>An element of the journal.</summary>
 /// <param name="Message">The message that it holds.</param>
@@ -14,7 +16,8 @@ internal readonly record struct QueuedElement(int Message, EntryPosition Positio
 /// <param name="IsPlaceHolder">It holds the place of one that has ended.</param>
 /// <param name="TakenAt">When it was taken.</param>
 /// <param name="Ids">Makes its generated id: those of the session that took it.</param>
-internal readonly record struct JournalElement(int Message, EntryPosition Position, bool IsPlaceHolder, DateTimeOffset TakenAt, GeneratedIds Ids)
+/// <param name="Said">What was said of it when it was put off, if it was.</param>
+internal readonly record struct JournalElement(int Message, EntryPosition Position, bool IsPlaceHolder, DateTimeOffset TakenAt, GeneratedIds Ids, Deferred? Said = null)
 {
     /// <summary>Its generated id, without a seal.</summary>
     public string GeneratedId
@@ -30,6 +33,9 @@ internal readonly record struct JournalElement(int Message, EntryPosition Positi
 /// <summary>What stands in the outcome stream.</summary>
 internal readonly record struct ToldEnding(int Message, Ending Ending, bool Late);
 
+/// <summary>A message that is sent later.</summary>
+internal readonly record struct ScheduledElement(int Message, Postponement Postponement);
+
 /// <summary>A lease in Redis.</summary>
 internal sealed record HeldLease(string Token, long Epoch, long Session, long ExpiresAt);
 
@@ -41,6 +47,11 @@ internal sealed class RedisMemory
     public List<JournalElement> Journal { get; private init; } = [];
 
     public List<int> Dead { get; private init; } = [];
+
+    public Dictionary<string, (int Message, AwaitedAnswer Answer)> Awaiting { get; private init; } = [];
+
+    /// <summary>In the order in which they were put off.</summary>
+    public List<ScheduledElement> Scheduled { get; private init; } = [];
 
     public List<ToldEnding> Outcomes { get; private init; } = [];
 
@@ -71,6 +82,8 @@ internal sealed class RedisMemory
         Queue = [.. Queue],
         Journal = [.. Journal],
         Dead = [.. Dead],
+        Awaiting = new(Awaiting),
+        Scheduled = [.. Scheduled],
         Outcomes = [.. Outcomes],
         Lease = Lease,
         DomainLease = DomainLease,

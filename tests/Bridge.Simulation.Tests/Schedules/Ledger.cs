@@ -28,6 +28,9 @@ internal sealed class Ledger(World world, Plan plan)
         /// <summary>The server died after it had confirmed it and before it had handed it on.</summary>
         public bool DiedWithServer;
 
+        /// <summary>It was put off: others may arrive before it.</summary>
+        public bool WasPutOff;
+
         public int Arrivals;
 
         /// <summary>When it left the journal; null while it has not.</summary>
@@ -77,6 +80,10 @@ internal sealed class Ledger(World world, Plan plan)
             return;
         }
 
+        // One that was refused is sent again, by a retry or with the rest of a stream that ended; one that was too early is not any
+        // more when whoever comes next reads it.
+        if (record.WasPutOff || plan.Messages[message].Kind is MessageKind.Busy or MessageKind.Early)
+            return;
         if (_firstArrivals.Count > 0 && _firstArrivals[^1] > message && !_records[message].Forgotten)
             world.Break($"message {message} arrived for the first time after message {_firstArrivals[^1]}");
         _firstArrivals.Add(message);
@@ -96,14 +103,14 @@ internal sealed class Ledger(World world, Plan plan)
         (record.SettledAt, record.SettledBy) = (world.Now, owner);
         if (!record.Confirmed)
             world.Break($"message {message} left the journal before a barrier behind it had returned");
-        else if (record.Arrivals == 0 && plan.Grade != ConfirmGrade.Accepted && plan.Messages[message].Kind != MessageKind.Bounces)
+        else if (record.Arrivals == 0 && plan.Grade != ConfirmGrade.Accepted && plan.Messages[message].Kind is not (MessageKind.Bounces or MessageKind.Busy))
             world.Break($"message {message} was held, and left the journal before the server had handed it on");
     }
 
     public void DeadLettered(int message, long? owner)
     {
         (_records[message].SettledAt, _records[message].SettledBy) = (world.Now, owner);
-        if (plan.Messages[message].Kind is MessageKind.Good or MessageKind.Bounces)
+        if (plan.Messages[message].Kind is not (MessageKind.Bad or MessageKind.Poison or MessageKind.SilentPoison))
             world.Break($"message {message} is {plan.Messages[message].Kind}, and was dead-lettered");
     }
 
@@ -112,8 +119,23 @@ internal sealed class Ledger(World world, Plan plan)
     {
         var record = _records[message];
         (record.SettledAt, record.SettledBy) = (world.Now, owner);
-        if (plan.Messages[message].Kind != MessageKind.Bounces || !record.Processed)
-            world.Break($"message {message} did not bounce, and ended as if it had");
+        var answered = plan.Messages[message].Kind switch
+        {
+            MessageKind.Bounces or MessageKind.Busy => record.Processed,
+            MessageKind.AsksReceipt => record.Arrivals > 0,
+            _ => false,
+        };
+        if (!answered)
+            world.Break($"message {message} was not answered, and ended as if it had been");
+    }
+
+    /// <summary>It is sent later, by whoever owns the queue then.</summary>
+    public void PutOff(int message)
+    {
+        var record = _records[message];
+        (record.SettledAt, record.SettledBy, record.WasPutOff) = (null, null, true);
+        if (plan.Messages[message].Kind is not (MessageKind.Early or MessageKind.Busy))
+            world.Break($"message {message} is {plan.Messages[message].Kind}, and was put off");
     }
 
     /// <summary>Redis is what it was at an earlier moment.</summary>
@@ -139,12 +161,12 @@ internal sealed class Ledger(World world, Plan plan)
                 continue;
             if (!record.IsPushed)
                 world.Break($"message {message} was never pushed: the schedule is broken");
-            else if (plan.Messages[message].Kind == MessageKind.Bounces)
+            else if (plan.Messages[message].Kind is MessageKind.Bounces or MessageKind.Busy)
             {
                 if (!record.Processed)
                     world.Break($"message {message} is lost");
             }
-            else if (plan.Messages[message].Kind != MessageKind.Good)
+            else if (plan.Messages[message].Kind is MessageKind.Bad or MessageKind.Poison or MessageKind.SilentPoison)
             {
                 if (record.Arrivals > 0)
                     world.Break($"message {message} is {plan.Messages[message].Kind}, and arrived");
@@ -171,22 +193,24 @@ internal sealed class Ledger(World world, Plan plan)
             Ending[] endings = [.. told.Where(ending => ending.Message == message && !ending.Late).Select(ending => ending.Ending)];
             var isOwed = plan.Outcomes == OutcomeMode.All || kind is MessageKind.Bad or MessageKind.Poison or MessageKind.SilentPoison;
             // Where nobody asked, a bounce ends nothing, and the message may be sent again and bounce again.
-            var mayBeToldAgain = plan.Outcomes == OutcomeMode.Failures && kind == MessageKind.Bounces;
+            var mayBeToldAgain = plan.Outcomes == OutcomeMode.Failures && kind is MessageKind.Bounces or MessageKind.Busy;
             if ((isOwed && endings.Length != 1) || (endings.Length > 1 && !mayBeToldAgain))
                 world.Break($"message {message} is {kind}, and its endings are [{string.Join(", ", endings)}]");
-            else if (endings is [var one] && one != Expected(kind) && !(kind == MessageKind.Bounces && one == SettledEnding))
+            else if (endings is [var one] && !Expected(kind).Contains(one))
                 world.Break($"message {message} is {kind}, and ended {one}");
-            if (told.Any(ending => ending.Message == message && ending.Late && (kind != MessageKind.Bounces || ending.Ending != Ending.Bounced)))
+            if (told.Any(ending => ending.Message == message && ending.Late && (kind is not (MessageKind.Bounces or MessageKind.Busy) || ending.Ending != Ending.Bounced)))
                 world.Break($"message {message} is {kind}, and ended once more");
         }
     }
 
     private Ending SettledEnding => plan.Grade == ConfirmGrade.Accepted ? Ending.Accepted : Ending.Held;
 
-    private Ending Expected(MessageKind kind) => kind switch
+    private Ending[] Expected(MessageKind kind) => kind switch
     {
-        MessageKind.Good => SettledEnding,
-        MessageKind.Bounces => Ending.Bounced,
-        _ => Ending.Dead,
+        MessageKind.Good or MessageKind.Early => [SettledEnding],
+        // Told of one that was sent again, or whose error came late or never.
+        MessageKind.Bounces or MessageKind.Busy => [Ending.Bounced, SettledEnding],
+        MessageKind.AsksReceipt => [Ending.Received, Ending.Unconfirmed],
+        _ => [Ending.Dead],
     };
 }

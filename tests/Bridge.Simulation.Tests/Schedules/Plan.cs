@@ -21,6 +21,15 @@ internal enum MessageKind
 
     /// <summary>The server answers it with an error.</summary>
     Bounces,
+
+    /// <summary>It asks for a receipt, which comes or does not.</summary>
+    AsksReceipt,
+
+    /// <summary>It is to be sent a while after its push.</summary>
+    Early,
+
+    /// <summary>Its recipient asks to wait at first.</summary>
+    Busy,
 }
 
 /// <summary>What may go wrong, each at a moment, some at one node, some for a while.</summary>
@@ -106,10 +115,13 @@ internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, i
 /// out one by one.
 /// </summary>
 internal sealed record Plan(
-    int Seed, QueueKind Kind, ConfirmGrade Grade, OutcomeMode Outcomes, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
+    int Seed, QueueKind Kind, ConfirmGrade Grade, OutcomeMode Outcomes, bool TriesAgain, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
 {
     /// <summary>One bit each in a word.</summary>
     public const int MessagesAtMost = 64;
+
+    /// <summary>How long after its push an early message is to be sent.</summary>
+    public const int EarlyBy = 350;
 
     /// <summary>From here on nothing goes wrong any more.</summary>
     public const int HealedAt = 3_500;
@@ -125,6 +137,7 @@ internal sealed record Plan(
         var kind = random.Next(2) == 0 ? QueueKind.List : QueueKind.Stream;
         var grade = random.Next(3) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held;
         var outcomes = random.Next(2) == 0 ? OutcomeMode.Failures : OutcomeMode.All;
+        var triesAgain = random.Next(3) == 0;
         var messages = ImmutableArray.CreateBuilder<PlannedMessage>();
         var moment = random.Next(200);
         for (var left = random.Next(1, 33); left > 0; left--)
@@ -138,6 +151,9 @@ internal sealed record Plan(
                 < 11 => MessageKind.Poison,
                 11 when random.Next(4) == 0 => MessageKind.SilentPoison,
                 >= 12 and < 20 => MessageKind.Bounces,
+                >= 20 and < 28 => MessageKind.AsksReceipt,
+                >= 28 and < 33 => MessageKind.Early,
+                >= 33 and < 40 when triesAgain => MessageKind.Busy,
                 _ => MessageKind.Good,
             }));
         }
@@ -151,7 +167,7 @@ internal sealed record Plan(
             faults.Add(new PlannedFault(random.Next(20, LastFault), fault, random.Next(2), lasts));
         }
 
-        return new Plan(seed, kind, grade, outcomes, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+        return new Plan(seed, kind, grade, outcomes, triesAgain, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
     }
 
     /// <summary>Successive seeds begin much alike; these do not.</summary>
@@ -165,7 +181,7 @@ internal sealed record Plan(
     public override string ToString() => string.Join(
         Environment.NewLine,
         [
-            $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}, outcomes {Outcomes}",
+            $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}, outcomes {Outcomes}{(TriesAgain ? ", tries again" : "")}",
             .. Messages.Select((message, number) => $"  message {number}: {message.Kind} at {message.At} ms"),
             .. Faults.Select(fault => $"  {fault}"),
         ]);

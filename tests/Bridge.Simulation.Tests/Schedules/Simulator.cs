@@ -47,7 +47,7 @@ internal sealed class Simulator
     }
 
     /// <summary>The shipped settings, quicker: a schedule of a few seconds sees every deadline pass.</summary>
-    private static BridgeSettings Settings(QueueKind kind, ConfirmGrade grade, OutcomeMode outcomes)
+    private static BridgeSettings Settings(QueueKind kind, ConfirmGrade grade, OutcomeMode outcomes, bool triesAgain)
     {
         if (!QueueKeys.TryCreate("xmpp:outbound", out var keys, out var mistake))
             throw new InvalidOperationException(mistake);
@@ -111,6 +111,8 @@ internal sealed class Simulator
             },
             Dead = new DeadLetterSettings { MaxEntries = 1_000, MaxAge = TimeSpan.FromDays(30) },
             Outcomes = new OutcomeSettings { Mode = outcomes, MaxEntries = 1_000, Buffer = 1_000, OwnIdsRemembered = 2 * Plan.MessagesAtMost },
+            Answers = new AnswerSettings { MaxAwaiting = 2 * Plan.MessagesAtMost },
+            Retry = new RetrySettings { Limit = triesAgain ? 3 : 0, Delay = Milliseconds(100), MaxDelay = Milliseconds(300), Keep = Milliseconds(700) },
             Lease = new LeaseSettings
             {
                 TimeToLive = Milliseconds(1_500),
@@ -125,11 +127,12 @@ internal sealed class Simulator
 
     private sealed class Schedule
     {
-        private static readonly Dictionary<(QueueKind, ConfirmGrade, OutcomeMode), BridgeSettings> All = (
+        private static readonly Dictionary<(QueueKind, ConfirmGrade, OutcomeMode, bool), BridgeSettings> All = (
             from kind in Enum.GetValues<QueueKind>()
             from grade in new[] { ConfirmGrade.Accepted, ConfirmGrade.Held }
             from outcomes in Enum.GetValues<OutcomeMode>()
-            select (kind, grade, outcomes)).ToDictionary(of => of, of => Settings(of.kind, of.grade, of.outcomes));
+            from triesAgain in new[] { false, true }
+            select (kind, grade, outcomes, triesAgain)).ToDictionary(of => of, of => Settings(of.kind, of.grade, of.outcomes, of.triesAgain));
 
         private readonly World _world;
         private readonly Plan _plan;
@@ -146,11 +149,11 @@ internal sealed class Simulator
         public Schedule(World world, Plan plan, Sabotage sabotage, SimulatedProcess[] processes)
         {
             (_world, _plan) = (world, plan);
-            _settings = All[(plan.Kind, plan.Grade, plan.Outcomes)];
+            _settings = All[(plan.Kind, plan.Grade, plan.Outcomes, plan.TriesAgain)];
             _ledger = new Ledger(world, plan);
             _redis = ModelRedis.With(plan.Kind, world, plan, _ledger, sabotage);
             _server = new ModelServer(world, _ledger, _redis, sabotage);
-            _encoder = new ModelEncoder(sabotage, plan.Messages.Length, plan.Outcomes);
+            _encoder = new ModelEncoder(sabotage, plan);
             _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];
         }
 
@@ -172,7 +175,7 @@ internal sealed class Simulator
                 }
 
                 if (!_world.Step(limit))
-                    _world.Break($"it did not come to rest: {_redis.Memory.Queue.Count} in the queue, {_redis.Memory.Journal.Count} in the journal");
+                    _world.Break($"it did not come to rest: {_redis.Memory.Queue.Count} in the queue, {_redis.Memory.Journal.Count} in the journal, {_redis.Memory.Awaiting.Count} wait for an answer, {_redis.Memory.Scheduled.Count} for their time");
             }
 
             foreach (var node in _nodes)
@@ -181,7 +184,8 @@ internal sealed class Simulator
         }
 
         private bool IsQuiet =>
-            _nextPush == _plan.Messages.Length && _redis.Memory.Queue.Count == 0 && _redis.Memory.Journal.Count == 0 && !_server.IsHandingOn;
+            _nextPush == _plan.Messages.Length && _redis.Memory.Queue.Count == 0 && _redis.Memory.Journal.Count == 0
+            && _redis.Memory.Awaiting.Count == 0 && _redis.Memory.Scheduled.Count == 0 && !_server.IsHandingOn;
 
         // The app pushes one message behind the other, and each until Redis has taken it.
         private void Push()

@@ -19,7 +19,10 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
 
     private static readonly StanzaError Unavailable = new(StanzaErrorType.Cancel, StanzaErrorCondition.ServiceUnavailable, null);
 
-    private readonly Queue<int> _handing = new();
+    private static readonly StanzaError NotNow = new(StanzaErrorType.Wait, StanzaErrorCondition.ResourceConstraint, null);
+
+    private readonly Queue<(int Message, MessageKind Kind, string Id)> _handing = new();
+    private readonly HashSet<int> _asked = [];
     private long _lastHandOver;
     private long _frozenUntil;
     private long _refusesUntil;
@@ -58,7 +61,7 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
             return;
         IsDown = true;
         _frozenUntil = 0;
-        foreach (var message in _handing)
+        foreach (var (message, _, _) in _handing)
             ledger.DiedWithServer(message);
         _handing.Clear();
         foreach (var link in Links.OrderBy(link => link.Number).ToArray())
@@ -134,28 +137,35 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
                 return;
         }
 
-        if (!link.Brings(message))
+        if (!link.Brings(message) && kind != MessageKind.Busy)
             world.Break($"message {message} came twice on one stream");
         ledger.Processed(message, link.OpenedAt, link.Life);
         if (kind == MessageKind.Bounces)
         {
-            PlanBounce(message, id!);
+            PlanBounce(message, id!, Unavailable);
             return;
         }
 
-        _handing.Enqueue(message);
+        // Once or twice, each: some bounces are lost, and the message then counts as held.
+        if (kind == MessageKind.Busy && (_asked.Add(message) || (message % 3 == 0 && _asked.Add(message + Plan.MessagesAtMost))))
+        {
+            PlanBounce(message, id!, NotNow);
+            return;
+        }
+
+        _handing.Enqueue((message, kind, id ?? ""));
         _lastHandOver = Math.Max(_lastHandOver, world.Soon(Lag));
         PlanHandOver(_lastHandOver);
     }
 
     // Some come while the message is in the journal, some when it has left it; one that dies with the server or its stream never.
-    private void PlanBounce(int message, string id)
+    private void PlanBounce(int message, string id, StanzaError error)
     {
         var life = _startedAt;
         world.At(world.Soon(world.Chance(0.7) ? Lag : 1_500), () =>
         {
             if (life == _startedAt && !IsDown && FrozenUntil == 0)
-                Current?.Say(new StanzaBounced(StanzaKind.Message, id, Payloads.RecipientOf(message), "bridge.example.test", Unavailable));
+                Current?.Say(new StanzaBounced(StanzaKind.Message, id, Payloads.RecipientOf(message), "bridge.example.test", error) { Xml = "<m/>"u8.ToArray() });
         });
     }
 
@@ -163,7 +173,22 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
     {
         if (FrozenUntil is > 0 and var thaw)
             PlanHandOver(thaw);
-        else if (_handing.TryDequeue(out var message))
-            ledger.HandedOn(message);
+        else if (_handing.TryDequeue(out var handed))
+        {
+            ledger.HandedOn(handed.Message);
+            if (handed.Kind == MessageKind.AsksReceipt && world.Chance(0.7))
+                PlanReceipt(handed.Message, handed.Id);
+        }
+    });
+
+    // Some come while the message is in the journal, some while it waits, some when nobody waits any more.
+    private void PlanReceipt(int message, string id) => world.At(world.Soon(world.Chance(0.7) ? 200 : 900), () =>
+    {
+        if (!IsDown && FrozenUntil == 0)
+        {
+            Current?.Say(new StanzaReceived(
+                StanzaKind.Message, "r", Payloads.RecipientOf(message) + "/phone", "bridge.example.test", null, "received", "urn:xmpp:receipts",
+                Encoding.UTF8.GetBytes($"<message><received xmlns='urn:xmpp:receipts' id='{id}'/></message>")));
+        }
     });
 }

@@ -35,7 +35,7 @@ internal readonly record struct StreamElement(StreamElementKind Kind, long Numbe
                 var (message, kind) = Payloads.Read(content[..space]);
                 // Only a bounce says the id again.
                 into.Enqueue(new StreamElement(
-                    StreamElementKind.Message, message, kind, kind == MessageKind.Bounces ? Encoding.ASCII.GetString(content[(space + 1)..]) : null));
+                    StreamElementKind.Message, message, kind, kind >= MessageKind.Bounces ? Encoding.ASCII.GetString(content[(space + 1)..]) : null));
             }
             else if (bytes.StartsWith("<iq type='get' from="u8))
             {

@@ -10,16 +10,17 @@ local removed = 0
 
 local function settle()
   local up_to = tonumber(ARGV[2])
-  if taken > settled and (up_to > 0 or #ARGV >= ended_from or ARGV[13] ~= '0') then
+  local ends = #ARGV >= ended_from
+  if ends then
+    may_tell()
+  end
+  if taken > settled and (up_to > 0 or ends or ARGV[13] ~= '0') then
     -- Calls are pipelined: had an earlier settlement of this session failed, this one would take away
     -- what that one was to end, or move the mark over it.
     local before = tonumber(ARGV[13]) - settled - 1
     local unburied = before >= 0 and redis.call('LINDEX', KEYS[2], before)
     if settled < tonumber(ARGV[3]) or unburied and unburied ~= '' then
       return redis.error_reply('BRIDGE-STALE an earlier settlement of this session did not happen')
-    end
-    if #ARGV >= ended_from then
-      may_tell()
     end
     local length = taken - settled
     local count = math.max(0, math.min(up_to - settled, length))
@@ -67,8 +68,7 @@ local function settle()
       removed = count
     end
   end
-  if #ARGV >= ended_from then
-    may_tell()
+  if ends then
     tell_awaited(ended_from, '0', function(kept)
       return { 'payload', kept }
     end)
