@@ -152,6 +152,9 @@ internal ref struct Envelope
     // The longest name, each of its characters written as an escape of six.
     private const int MaxEscapedNameBytes = 6 * 9;
 
+    // Each character of a time with nanoseconds and an offset written as an escape of six.
+    private const int LongestTime = 6 * 36;
+
     private static readonly byte[][] FieldNameBytes = [.. FieldNames.Select(Encoding.ASCII.GetBytes)];
 
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = MaxJsonDepth };
@@ -526,8 +529,11 @@ internal ref struct Envelope
         if (reader.TokenType is not (JsonTokenType.Number or JsonTokenType.String))
             return WrongType(reader, field, "a time", out fault);
 
-        // A time has no character that needs an escape; one that is written with escapes is refused.
-        var text = reader.ValueSpan;
+        // No time needs an escape, but some writers escape the plus sign of an offset.
+        Span<byte> plain = stackalloc byte[LongestTime];
+        scoped var text = reader.ValueSpan;
+        if (reader.ValueIsEscaped && text.Length <= plain.Length && JsonText.TryUnescape(text, plain, out var length, out _))
+            text = plain[..length];
         if (!XmppTime.TryReadUnix(text, out var read)
             && (reader.TokenType != JsonTokenType.String || !XmppTime.TryRead(text, out read)))
             return Refuse(RejectionReason.JsonInvalidValue, offset, $"'{FieldNames[(int)field]}' is a time of RFC 3339 or Unix time, in seconds or milliseconds", out fault);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Bridge.Host.Configuration;
 using Bridge.Outcomes;
@@ -55,11 +56,12 @@ internal static class SendCommand
         {
             Quantity.TryDuration(result.GetValue(wait)!, out var patience);
             var list = patience > TimeSpan.Zero ? OutcomeTicket.ReplyKeyPrefix + Guid.NewGuid().ToString("N") : null;
+            // The list first: what is wrong with another field is told there.
             var envelope = Envelope(
-                ("to", result.GetValue(to)), ("body", result.GetValue(body)), ("subject", result.GetValue(subject)), ("type", result.GetValue(type)),
+                ("replyTo", list), ("to", result.GetValue(to)), ("body", result.GetValue(body)), ("subject", result.GetValue(subject)), ("type", result.GetValue(type)),
                 ("from", result.GetValue(from)), ("id", result.GetValue(id)), ("xml", result.GetValue(xml) is { Length: > 0 } elements ? elements : null),
                 ("ttl", result.GetValue(ttl)), ("notBefore", result.GetValue(notBefore)), ("receipt", result.GetValue(receipt) ? true : null),
-                ("timeout", result.GetValue(timeout)), ("stanza", result.GetValue(stanza)), ("replyTo", list));
+                ("timeout", result.GetValue(timeout)), ("stanza", result.GetValue(stanza)));
             return SendAsync(bridge, envelope, list, patience, result.GetValue(json), result.InvocationConfiguration, cancellation);
         });
     }
@@ -123,7 +125,7 @@ internal static class SendCommand
     private static byte[] Envelope(params ReadOnlySpan<(string Name, object? Value)> fields)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             writer.WriteStartObject();
             foreach (var (name, value) in fields)

@@ -195,6 +195,7 @@ public sealed class EnvelopeTests
     [InlineData("""{"to":"a@b","ttl":0.001}""", null, false)]
     [InlineData("""{"to":"a@b","ttl":1e9}""", 60, false)]
     [InlineData("""{"to":"a@b","expires":"2026-05-17T14:00:00+02:00"}""", null, true)]
+    [InlineData("""{"to":"a@b","expires":"2026-05-17T14:00:00\u002b02:00"}""", null, true)]
     [InlineData("""{"to":"a@b","expires":"2026-05-17T12:00:00.001Z"}""", null, false)]
     [InlineData("""{"to":"a@b","expires":1779019200}""", null, true)]
     [InlineData("""{"to":"a@b","expires":1779019200.001}""", null, false)]
