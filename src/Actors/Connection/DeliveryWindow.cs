@@ -167,14 +167,16 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             // One that comes again was seen when it was put off.
             var isRepeated = seen is not null && !hasEnded && !entry.IsRejected && entry.Deferred is null
                 && seen.IsRepeated(entry.OwnIdHash, entry.Position, endings.WallClock(now));
-            if (!hasEnded && !wasConfirmed && !isRepeated && !entry.IsRejected && endings.PutsOff(entry, now, out var postponed))
+            if (entry.MayBePutOff && !hasEnded && !wasConfirmed && !isRepeated && endings.PutsOff(entry, now, out var postponed))
             {
                 _ended.Add(postponed);
                 hasEnded = true;
             }
 
             // An answer belongs to the one that is sent.
-            var ticket = hasEnded ? null : endings.Open(isRepeated ? entry with { OwnIdHash = 0 } : entry);
+            var ticket = hasEnded || entry.Ticket is null ? null
+                : isRepeated ? endings.Open(entry with { OwnIdHash = 0 })
+                : endings.Open(entry);
             var attempts = entry.Position <= _writtenUpTo ? 1 : 0;
             if (ticket is not null)
                 ticket.Attempts += attempts;

@@ -33,6 +33,9 @@ public readonly record struct EncodedEntry(
     /// <summary>What was said of it when it was put off, if it was.</summary>
     public Deferred? Deferred { get; init; }
 
+    /// <summary>Whether it may be sent later than now: nearly none may.</summary>
+    internal bool MayBePutOff => (NotYet is not null || Recipient != 0) && !IsRejected;
+
     /// <summary>Whether the entry goes to the dead-letter stream instead of the socket.</summary>
     public bool IsRejected => Rejection.Reason != RejectionReason.None;
 }

@@ -38,7 +38,7 @@ internal sealed class SmallNursery(TimeProvider time) : BackgroundService
 internal sealed class NurseryWatch(int collections, long allocated)
 {
     /// <summary>Bytes after which a collection is due.</summary>
-    public const long Bound = 4 * 1024 * 1024;
+    public const long Bound = 2 * 1024 * 1024;
 
     private int _collections = collections;
     private long _allocated = allocated;
