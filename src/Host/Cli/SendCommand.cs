@@ -43,7 +43,7 @@ internal static class SendCommand
                 option.AddError("--wait must be a duration with its unit, 1h at most, such as 15s.");
         });
         var json = new Option<bool>("--json") { Description = "The outcome as it came, a JSON object." };
-        var command = new Command("send", "Push a message onto the queue, wait for its outcome and tell it.") 
+        var command = new Command("send", "Push a message onto the queue, wait for its outcome and tell it.")
         {
             to, body, subject, type, from, id, xml, ttl, notBefore, receipt, timeout, stanza, wait, json,
         };
