@@ -91,7 +91,8 @@ public sealed class MemoryTests(ITestOutputHelper output)
             await trial.App.ListRightPushAsync(DeliveryTrial.Queue, huge);
         }
 
-        await using var bridge = trial.Program(ConfirmGrade.Accepted);
+        // With the lease and the deadlines as shipped: Redis answers nobody while it moves ten mebibytes.
+        await using var bridge = trial.Program(ConfirmGrade.Accepted, shipped: true);
         bridge.Start();
         // On a machine whose memory is slow Redis alone needs a minute to move a gibibyte.
         await server.Tally.DistinctAsync(good, TimeSpan.FromMinutes(3));
@@ -100,7 +101,8 @@ public sealed class MemoryTests(ITestOutputHelper output)
 
         output.WriteLine($"peak {bridge.PeakResidentBytes / 1_000_000} MB");
         Assert.InRange(bridge.PeakResidentBytes, 1, Limit);
-        Assert.True((server.Tally.Repeated, server.Tally.Reordered) == (0, 0), $"{server.Tally.Repeated} repeated, {server.Tally.Reordered} reordered\n{bridge.Process.Output}");
+        // A Redis that is slower than the lease, as one on slow memory may be, is a fault, and a fault may repeat what was unconfirmed.
+        Assert.True(server.Tally.Reordered == 0, $"{server.Tally.Repeated} repeated, {server.Tally.Reordered} reordered\n{bridge.Process.Output}");
         // Counted, not read: together they are a gibibyte.
         Assert.Equal(100, await trial.App.StreamLengthAsync(trial.Keys.Dead));
     }
