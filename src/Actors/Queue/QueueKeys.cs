@@ -76,7 +76,8 @@ public sealed record QueueKeys
     public string None { get; }
 
     /// <summary>Every key that is derived.</summary>
-    public IReadOnlyList<string> All => [Inflight, Runs, Lease, Confirmed, Dead, Outcomes, Inbound, Replies, None];
+    public IReadOnlyList<string> All =>
+        [Inflight, Runs, Lease, Confirmed, Dead, Outcomes, Inbound, Replies, Awaiting, Kept, Scheduled, ScheduledContent, Seen, None];
 
     /// <summary>The lease that guards a component domain, whatever queue feeds it.</summary>
     public static string DomainLease(string domain) => "bridge:domain:" + domain;

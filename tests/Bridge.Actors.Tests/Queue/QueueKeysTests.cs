@@ -23,6 +23,19 @@ public sealed class QueueKeysTests
             key => Assert.Equal(Slot(queue), Slot(key)));
     }
 
+    [Fact]
+    public void Every_key_that_is_derived_is_among_all_of_them_and_in_the_slot()
+    {
+        Assert.True(QueueKeys.TryCreate("xmpp:outbound", out var keys, out _));
+        var derived = typeof(QueueKeys).GetProperties()
+            .Where(property => property.PropertyType == typeof(string) && property.Name != nameof(QueueKeys.Queue))
+            .Select(property => (string)property.GetValue(keys)!)
+            .ToArray();
+        Assert.Equal(derived.Order(StringComparer.Ordinal), keys!.All.Order(StringComparer.Ordinal));
+        Assert.Equal(derived.Length, derived.Distinct().Count());
+        Assert.All(derived, key => Assert.Equal(Slot(keys.Queue), Slot(key)));
+    }
+
     [Theory]
     [InlineData("", "must not be empty")]
     [InlineData("a{b", "one balanced pair")]
