@@ -902,23 +902,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _metrics.Received(InboundKind.Iq);
     }
 
-    private bool IsResult(StanzaReceived iq)
-    {
-        if (iq is not { Type: "result", Id.Length: > 0, From: not null })
-            return false;
-        var ended = _endings.Answered(iq.Id, iq.From, AnswerKind.Result, Encoding.UTF8.GetString(iq.Xml.Span), out var isOurs);
-        if (ended is not null)
-            End(ended);
-        else if (isOurs)
-            _metrics.AnswerDropped();
-        return isOurs;
-    }
+    private bool IsResult(StanzaReceived iq) =>
+        iq is { Type: "result", Id.Length: > 0, From: not null } && IsAnswer(iq.Id, iq.From, AnswerKind.Result, iq.Xml.Span);
 
-    private bool IsReceipt(StanzaReceived message)
+    private bool IsReceipt(StanzaReceived message) =>
+        message.From is not null && Receipts.TryRead(message.Xml.Span, out var id) && IsAnswer(id, message.From, AnswerKind.Receipt, default);
+
+    private bool IsAnswer(string id, string from, AnswerKind kind, ReadOnlySpan<byte> answer)
     {
-        if (message.From is null || !Receipts.TryRead(message.Xml.Span, out var id))
-            return false;
-        var ended = _endings.Answered(id, message.From, AnswerKind.Receipt, null, out var isOurs);
+        var ended = _endings.Answered(id, from, kind, answer, out var isOurs);
         if (ended is not null)
             End(ended);
         else if (isOurs)

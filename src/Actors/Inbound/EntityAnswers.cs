@@ -77,7 +77,7 @@ internal sealed class EntityAnswers(string domain)
     private static (string Type, string Payload) Result(string payload) => ("result", payload);
 
     private static (string Type, string Payload) Error(string condition) =>
-        ("error", $"<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
+        ("error", $"<error type='cancel'><{condition} xmlns='{StanzaError.Namespace}'/></error>");
 
     private string Stanza(StanzaReceived request, string type, string payload)
     {

@@ -36,21 +36,15 @@ public sealed record AwaitedAnswer(string Key, Outcome Outcome, AnswerKind Answe
                 writer.WriteBoolean("overtaken", true);
             if (MayBeSentAgain)
                 writer.WriteBoolean("again", true);
-            Write("pushed", Outcome.PushedAt);
-            Write("taken", Outcome.TakenAt);
-            Write("written", Outcome.WrittenAt);
-            Write("confirmed", Outcome.ConfirmedAt);
+            writer.WriteTime("pushed", Outcome.PushedAt);
+            writer.WriteTime("taken", Outcome.TakenAt);
+            writer.WriteTime("written", Outcome.WrittenAt);
+            writer.WriteTime("confirmed", Outcome.ConfirmedAt);
             if (Outcome.ReplyTo is { } replyTo)
                 writer.WriteString("replyTo", replyTo);
             if (Outcome.Meta is { } meta)
                 writer.WriteString("meta", meta);
             writer.WriteEndObject();
-
-            void Write(string name, DateTimeOffset? time)
-            {
-                if (time is { } at)
-                    writer.WriteNumber(name, at.ToUnixTimeMilliseconds());
-            }
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);

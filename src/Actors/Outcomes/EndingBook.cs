@@ -213,12 +213,12 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
             return false;
         if (entry.NotYet is { } early)
         {
-            postponed = PutOff(entry.Position, new Deferred(0, true, 0, entry.TakenAt, early.PushedAt), early.Due, "schedule-full", entry.Ticket);
+            postponed = PutOff(entry.Position, new Deferred(0, true, 0, entry.TakenAt, early.PushedAt), early.Due, "schedule-full", Unopened(entry));
         }
         else if (_blocked.IsBlocked(entry.Recipient, origin + now, out var lastDue))
         {
             postponed = PutOff(
-                entry.Position, new Deferred(0, true, entry.Recipient, entry.TakenAt, entry.Ticket?.PushedAt), lastDue, "retry-full", entry.Ticket);
+                entry.Position, new Deferred(0, true, entry.Recipient, entry.TakenAt, entry.Ticket?.PushedAt), lastDue, "retry-full", Unopened(entry));
         }
 
         return postponed is not null;
@@ -237,7 +237,7 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         if (open is not null)
             End(open);
         var prior = open?.Ticket.PriorAttempts ?? 0;
-        return PutOff(position, new Deferred(prior, true, recipient, takenAt, open?.Ticket.PushedAt), due, "retry-full", open?.Ticket);
+        return PutOff(position, new Deferred(prior, true, recipient, takenAt, open?.Ticket.PushedAt), due, "retry-full", open);
     }
 
     /// <summary>The messages whose answer did not come in time.</summary>
@@ -268,9 +268,9 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     /// <param name="id">The id that it answers.</param>
     /// <param name="from">Who sent it.</param>
     /// <param name="kind">What it is.</param>
-    /// <param name="answer">A result, as it came.</param>
+    /// <param name="answer">A result, as it came; empty for a receipt.</param>
     /// <param name="isOurs">Whether it answers what we wrote, though perhaps nothing that still waits.</param>
-    public EndedEntry? Answered(string id, string from, AnswerKind kind, string? answer, out bool isOurs)
+    public EndedEntry? Answered(string id, string from, AnswerKind kind, ReadOnlySpan<byte> answer, out bool isOurs)
     {
         var (idBytes, fromBytes) = (Encoding.UTF8.GetBytes(id), Encoding.UTF8.GetBytes(from));
         var hash = OwnIds.HashOf(idBytes, fromBytes);
@@ -279,13 +279,13 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         if (Find(id, isSealed, position, hash) is { } open)
         {
             if (open.Ticket.Answer == kind)
-                return EndEarly(open, Of(open, Ending.Received) with { Answer = answer }, isSealed ? Unsealed(id) : null);
+                return EndEarly(open, Of(open, Ending.Received) with { Answer = AnswerText(answer) }, isSealed ? Unsealed(id) : null);
             isOurs = false;
             return null;
         }
 
         if (_awaiting.Take(hash, kind) is { } waited)
-            return EndedEntry.OfAwaited(waited.Key, waited.Outcome with { Ending = Ending.Received, Answer = answer });
+            return EndedEntry.OfAwaited(waited.Key, waited.Outcome with { Ending = Ending.Received, Answer = AnswerText(answer) });
         isOurs = isSealed || _ownIds.Knows(hash);
         return null;
     }
@@ -356,6 +356,8 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         RepliesOwed = 0;
     }
 
+    private static string? AnswerText(ReadOnlySpan<byte> answer) => answer.IsEmpty ? null : Encoding.UTF8.GetString(answer);
+
     private bool IsSealed(ReadOnlySpan<byte> id, ReadOnlySpan<byte> from, out EntryPosition position)
     {
         position = default;
@@ -380,11 +382,9 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     {
         End(open);
         var due = origin + now + _retries.DelayAfter(open.Attempts);
-        var outcome = Of(open, Ending.Dead) with { Kind = bounced.Kind, Error = bounced.Error };
         var said = new Deferred(open.Attempts, true, RecipientOf(open.Ticket.To), open.TakenAt, open.Ticket.PushedAt);
-        return PutOff(open.Position, said, due, "retry-full", open.Ticket, outcome)
-            with
-        { Attempts = open.Attempts, Expected = expected };
+        var putOff = PutOff(open.Position, said, due, "retry-full", open);
+        return putOff with { Expected = expected, Outcome = putOff.Outcome! with { Kind = bounced.Kind, Error = bounced.Error, Overtaken = open.Ticket.Overtaken } };
     }
 
     private EndedEntry TryAgain(AwaitedAnswer waited, StanzaBounced bounced, TimeSpan now)
@@ -398,23 +398,18 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         return EndedEntry.OfAwaited(waited.Key, told) with { Attempts = outcome.Attempts, Later = new Postponement(due, said, "retry-full") };
     }
 
+    private static OpenTicket? Unopened(in EncodedEntry entry) =>
+        entry.Ticket is { } ticket ? new OpenTicket(ticket, entry.Position, entry.OwnIdHash, entry.TakenAt) : null;
+
     private static ulong RecipientOf(string to) => OwnIds.HashOf([], Encoding.UTF8.GetBytes(to));
 
     private EndedEntry PutOff(
-        EntryPosition position, Deferred said, DateTimeOffset due, string whenFull, OutcomeTicket? ticket, Outcome? outcome = null)
+        EntryPosition position, Deferred said, DateTimeOffset due, string whenFull, OpenTicket? open)
     {
         _ended.Add(position);
         _blocked.Block(said.Recipient, due);
-        outcome ??= ticket is null ? null : new Outcome(Ending.Dead, ticket.Id, ticket.To)
-        {
-            PushedAt = ticket.PushedAt,
-            TakenAt = said.TakenAt,
-            Attempts = said.Attempts,
-            Overtaken = said.Overtaken,
-            Meta = ticket.Meta,
-            ReplyTo = ticket.ReplyTo,
-        };
-        return new EndedEntry(position, "", "", -1, said.Attempts, outcome is null ? null : outcome with { Reason = whenFull })
+        var outcome = open is null ? null : Of(open, Ending.Dead) with { Reason = whenFull, Overtaken = said.Overtaken };
+        return new EndedEntry(position, "", "", -1, said.Attempts, outcome)
         {
             Later = new Postponement(due, said, whenFull),
         };

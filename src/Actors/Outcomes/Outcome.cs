@@ -119,10 +119,10 @@ public sealed record Outcome(Ending Ending, string Id, string To)
                 writer.WriteNumber("attempts", Attempts);
             if (Overtaken)
                 writer.WriteBoolean("overtaken", true);
-            Write("pushed", PushedAt);
-            Write("taken", TakenAt);
-            Write("written", WrittenAt);
-            Write("confirmed", ConfirmedAt);
+            writer.WriteTime("pushed", PushedAt);
+            writer.WriteTime("taken", TakenAt);
+            writer.WriteTime("written", WrittenAt);
+            writer.WriteTime("confirmed", ConfirmedAt);
             if (Meta is not null)
             {
                 writer.WritePropertyName("meta");
@@ -134,12 +134,6 @@ public sealed record Outcome(Ending Ending, string Id, string To)
                 writer.WriteString("answer", Answer);
 
             writer.WriteEndObject();
-
-            void Write(string name, DateTimeOffset? time)
-            {
-                if (time is { } at)
-                    writer.WriteNumber(name, at.ToUnixTimeMilliseconds());
-            }
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);

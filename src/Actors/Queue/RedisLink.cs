@@ -284,7 +284,7 @@ public sealed class RedisLink : IAsyncDisposable
             _current = null;
         }
 
-        Close(connection.Multiplexer, connection.ReplyThread);
+        Close(connection);
     }
 
     private void Forget()
@@ -292,10 +292,7 @@ public sealed class RedisLink : IAsyncDisposable
         var current = _current;
         _current = null;
         if (current is { IsCompletedSuccessfully: true })
-        {
-            var connection = current.GetAwaiter().GetResult();
-            Close(connection.Multiplexer, connection.ReplyThread);
-        }
+            Close(current.GetAwaiter().GetResult());
         else if (current is { IsCompleted: false })
             _closing = Task.WhenAll(_closing, CloseWhenOpenAsync(current));
     }
@@ -304,14 +301,15 @@ public sealed class RedisLink : IAsyncDisposable
     {
         try
         {
-            var connection = await opening.ConfigureAwait(false);
-            Close(connection.Multiplexer, connection.ReplyThread);
+            Close(await opening.ConfigureAwait(false));
         }
         catch (QueueFaultException)
         {
             // It never opened; there is nothing to close.
         }
     }
+
+    private void Close(RedisConnection connection) => Close(connection.Multiplexer, connection.ReplyThread);
 
     private void Close(ConnectionMultiplexer multiplexer, ReplyThread? replyThread)
     {

@@ -84,7 +84,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
         switch (payload[0])
         {
             case (byte)'<':
-                result = EncodeRaw(payload, entry, entry.PushedAt, new OutcomeWish(_outcomes, null, null, null, null), output, now);
+                result = EncodeRaw(payload, entry, entry.PushedAt, default(OutcomeWish), output, now);
                 break;
             case (byte)'{':
                 result = EncodeEnvelope(payload, entry, output, now);
@@ -239,7 +239,6 @@ public sealed class StanzaEncoder : IStanzaEncoder
         {
             // What was read before a fault names the list that is told of it.
             var wish = new OutcomeWish(
-                _outcomes,
                 envelope.ReplyTo.Exists ? Encoding.UTF8.GetString(envelope.Bytes(envelope.ReplyTo)) : null,
                 envelope.Meta.Exists && (_outcomes != OutcomeMode.None || envelope.ReplyTo.Exists) ? Encoding.UTF8.GetString(envelope.Bytes(envelope.Meta)) : null,
                 envelope.Receipt,
@@ -442,7 +441,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private OutcomeTicket? TicketOf(in OutcomeWish wish, ReadOnlySpan<byte> id, ReadOnlySpan<byte> to, DateTimeOffset? pushedAt, AnswerKind answer)
     {
         // Who waits for an answer wants to hear that none came.
-        var wanted = wish.ReplyTo is not null || wish.Mode == OutcomeMode.All || _mayTryAgain || (answer != AnswerKind.None && wish.Mode == OutcomeMode.Failures);
+        var wanted = wish.ReplyTo is not null || _outcomes == OutcomeMode.All || _mayTryAgain || (answer != AnswerKind.None && _outcomes == OutcomeMode.Failures);
         return wanted
             ? new OutcomeTicket(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(to), wish.ReplyTo, wish.Meta, pushedAt)
             {
@@ -453,7 +452,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     }
 
     /// <summary>What the app, or the bridge's settings, want of an entry besides its delivery.</summary>
-    private readonly record struct OutcomeWish(OutcomeMode Mode, string? ReplyTo, string? Meta, bool? Receipt, TimeSpan? Timeout)
+    private readonly record struct OutcomeWish(string? ReplyTo, string? Meta, bool? Receipt, TimeSpan? Timeout)
     {
         /// <summary>Where the app says <c>receipt</c>.</summary>
         public int ReceiptOffset { get; init; }

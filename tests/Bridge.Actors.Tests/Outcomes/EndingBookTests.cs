@@ -195,13 +195,13 @@ public sealed class EndingBookTests
         var settled = _book.Settled(P(2));
         Assert.Equal("0-1 a", settled[0].Awaits!.Key);
         Assert.Equal((Ending.Held, 1), (settled[1].Outcome!.Ending, _book.Awaiting));
-        Assert.Null(_book.Answered("a", "eve@example.test", AnswerKind.Receipt, null, out var isOurs));
+        Assert.Null(_book.Answered("a", "eve@example.test", AnswerKind.Receipt, default, out var isOurs));
         Assert.False(isOurs);
-        Assert.Null(_book.Answered("a", Ada, AnswerKind.Result, null, out _));
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Result, default, out _));
 
-        var ended = _book.Answered("a", Ada + "/phone", AnswerKind.Receipt, null, out isOurs)!;
+        var ended = _book.Answered("a", Ada + "/phone", AnswerKind.Receipt, default, out isOurs)!;
         Assert.Equal(("0-1 a", Ending.Received, true, 0), (ended.AwaitedKey, ended.Outcome!.Ending, isOurs, _book.Awaiting));
-        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, null, out isOurs));
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, default, out isOurs));
         Assert.True(isOurs);
     }
 
@@ -210,7 +210,7 @@ public sealed class EndingBookTests
     {
         OpenWaiting(1, "a", AnswerKind.Receipt);
 
-        var ended = _book.Answered("a", Ada, AnswerKind.Receipt, null, out _)!;
+        var ended = _book.Answered("a", Ada, AnswerKind.Receipt, default, out _)!;
 
         Assert.Equal((P(1), Ending.Received, null), (ended.Position, ended.Outcome!.Ending, ended.AwaitedKey));
         Assert.True(_book.HasEnded(P(1)));
@@ -221,7 +221,7 @@ public sealed class EndingBookTests
     public void Who_asked_for_no_receipt_gets_none_and_what_was_sent_as_one_is_left_to_others()
     {
         Open(1, "a");
-        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, null, out var isOurs));
+        Assert.Null(_book.Answered("a", Ada, AnswerKind.Receipt, default, out var isOurs));
         Assert.False(isOurs);
         Assert.Equal(["1 Held a"], Told(_book.Settled(P(1))));
     }
@@ -261,7 +261,7 @@ public sealed class EndingBookTests
         OpenWaiting(3, "c", AnswerKind.Result);
         _book.Settled(P(2));
 
-        Assert.Equal("<iq/>", _book.Answered("a", Ada, AnswerKind.Result, "<iq/>", out _)!.Outcome!.Answer);
+        Assert.Equal("<iq/>", _book.Answered("a", Ada, AnswerKind.Result, "<iq/>"u8, out _)!.Outcome!.Answer);
         var bounced = _book.Bounced(Error("b", Ada), P(2), default).Ended!;
         Assert.Equal(("0-2 b", Ending.Bounced, false), (bounced.AwaitedKey, bounced.Outcome!.Ending, bounced.Outcome.Late));
         Assert.Equal((P(3), Ending.Bounced), (_book.Bounced(Error("c", Ada), P(2), default).Ended!.Position, Ending.Bounced));
@@ -292,7 +292,7 @@ public sealed class EndingBookTests
             Awaiting = [.. left.Select(waiting => AwaitedAnswer.TryRead(waiting.Key, waiting.Json(), out var read) ? read! : null!)],
         });
 
-        Assert.Equal("0-2 b", _book.Answered("b", Ada, AnswerKind.Receipt, null, out _)!.AwaitedKey);
+        Assert.Equal("0-2 b", _book.Answered("b", Ada, AnswerKind.Receipt, default, out _)!.AwaitedKey);
         Assert.Equal(["0-1 a"], _book.Overdue(TimeSpan.FromSeconds(10)).Select(ended => ended.AwaitedKey));
     }
 
@@ -305,7 +305,7 @@ public sealed class EndingBookTests
 
         Assert.Equal(
             ["0-1 a", "0-2 a", null],
-            Enumerable.Range(0, 3).Select(_ => _book.Answered("a", Ada, AnswerKind.Receipt, null, out var _)?.AwaitedKey));
+            Enumerable.Range(0, 3).Select(_ => _book.Answered("a", Ada, AnswerKind.Receipt, default, out var _)?.AwaitedKey));
     }
 
     [Fact]

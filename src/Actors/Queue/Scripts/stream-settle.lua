@@ -89,7 +89,7 @@ local function idle_of(id)
   return pending[1] and pending[1][3]
 end
 
-local function bury_kept(kept)
+local function content_of_kept(kept)
   return content_of(cmsgpack.unpack(kept))
 end
 
@@ -150,7 +150,7 @@ local function settle()
     end
     i = behind(i + 6)
   end
-  tell_awaited(ended_from, '0-0', bury_kept)
+  tell_awaited(ended_from, '0-0', content_of_kept)
   -- By themselves, also in the prefix: one that is told of must not be there when an unfinished settlement is asked for again.
   if #gone > 0 then
     acknowledge(gone, delete)
