@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Bridge.Settings;
 using Bridge.TestKit;
-using StackExchange.Redis;
 
 namespace Bridge.Integration.Tests.Delivery;
 
@@ -26,17 +25,17 @@ public sealed class AnswerTests(RealServersFixture servers) : IClassFixture<Real
         var settings = Quick(trial.Settings(ConfirmGrade.Held));
         await using var bridge = new InProcessBridge(settings);
 
-        var quick = await PushAsync(trial, $$"""{"to":"{{user.BareJid}}","body":"answer","receipt":true""");
-        var silent = await PushAsync(trial, $$"""{"to":"{{user.BareJid}}","body":"hush","receipt":true,"timeout":2,"id":"own-1" """);
-        var other = await PushAsync(trial, $$"""{"to":"{{trial.SinkJid}}","body":"behind them" """);
-        var bounced = await PushAsync(trial, """{"to":"nobody@example.test","body":"answer","receipt":true""");
+        var quick = await trial.PushForReplyAsync($$"""{"to":"{{user.BareJid}}","body":"answer","receipt":true""");
+        var silent = await trial.PushForReplyAsync($$"""{"to":"{{user.BareJid}}","body":"hush","receipt":true,"timeout":2,"id":"own-1" """);
+        var other = await trial.PushForReplyAsync($$"""{"to":"{{trial.SinkJid}}","body":"behind them" """);
+        var bounced = await trial.PushForReplyAsync("""{"to":"nobody@example.test","body":"answer","receipt":true""");
 
-        Assert.Equal("received", Text(await ReplyAsync(trial, quick), "ending"));
+        Assert.Equal("received", (await trial.ReplyAsync(quick)).Text("ending"));
         // It waits for nobody.
-        Assert.Equal("held", Text(await ReplyAsync(trial, other), "ending"));
-        Assert.Equal("bounced", Text(await ReplyAsync(trial, bounced), "ending"));
-        var unconfirmed = await ReplyAsync(trial, silent);
-        Assert.Equal(("unconfirmed", "own-1", 1), (Text(unconfirmed, "ending"), Text(unconfirmed, "id"), unconfirmed.GetProperty("attempts").GetInt32()));
+        Assert.Equal("held", (await trial.ReplyAsync(other)).Text("ending"));
+        Assert.Equal("bounced", (await trial.ReplyAsync(bounced)).Text("ending"));
+        var unconfirmed = await trial.ReplyAsync(silent);
+        Assert.Equal(("unconfirmed", "own-1", 1), (unconfirmed.Text("ending"), unconfirmed.Text("id"), unconfirmed.GetProperty("attempts").GetInt32()));
         Assert.Equal(1, user.Received.Snapshot().Count(message => message.Element.Value.Contains("hush", StringComparison.Ordinal)));
         Assert.Equal(0, await trial.App.HashLengthAsync(trial.Keys.Awaiting));
     }
@@ -54,7 +53,7 @@ public sealed class AnswerTests(RealServersFixture servers) : IClassFixture<Real
         ReceivedStanza message;
         await using (var first = new InProcessBridge(settings))
         {
-            list = await PushAsync(trial, $$"""{"to":"{{user.BareJid}}","body":"hi" """);
+            list = await trial.PushForReplyAsync($$"""{"to":"{{user.BareJid}}","body":"hi" """);
             message = await user.Received.FirstAsync(stanza => stanza.Element.Elements("body").Any(), Patience);
             await Eventually.TrueAsync(async () => await trial.App.HashLengthAsync(trial.Keys.Awaiting) == 1, Patience, "it waits outside the journal");
             Assert.Equal((0L, 0L), await trial.DepthAsync());
@@ -64,7 +63,7 @@ public sealed class AnswerTests(RealServersFixture servers) : IClassFixture<Real
         await Eventually.TrueAsync(() => bridge.Board.Snapshots.SingleOrDefault()?.AwaitingEntries == 1, Patience, "the next owner knows of it");
         await user.SendAsync($"<message to='{message.From}' type='chat'><received xmlns='urn:xmpp:receipts' id='{message.Id}'/></message>");
 
-        Assert.Equal("received", Text(await ReplyAsync(trial, list), "ending"));
+        Assert.Equal("received", (await trial.ReplyAsync(list)).Text("ending"));
     }
 
     [Theory]
@@ -77,27 +76,27 @@ public sealed class AnswerTests(RealServersFixture servers) : IClassFixture<Real
         await using var mute = await XmppUser.LoginAsync(server, "grace", new XmppUserOptions { Resource = "mute", AnswersRequests = false });
         await using var bridge = new InProcessBridge(Quick(trial.Settings(ConfirmGrade.Held)));
 
-        var info = await PushAsync(trial, Request(server.Domain, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>"));
-        var ping = await PushAsync(trial, Request(server.Domain, "get", "<ping xmlns='urn:xmpp:ping'/>"));
-        var roster = await PushAsync(trial, Request(mute.BareJid, "get", "<query xmlns='jabber:iq:roster'/>"));
-        var unanswered = await PushAsync(trial, Request(mute.FullJid, "get", "<query xmlns='urn:example:slow'/>", ",\"timeout\":1"));
+        var info = await trial.PushForReplyAsync(Request(server.Domain, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>"));
+        var ping = await trial.PushForReplyAsync(Request(server.Domain, "get", "<ping xmlns='urn:xmpp:ping'/>"));
+        var roster = await trial.PushForReplyAsync(Request(mute.BareJid, "get", "<query xmlns='jabber:iq:roster'/>"));
+        var unanswered = await trial.PushForReplyAsync(Request(mute.FullJid, "get", "<query xmlns='urn:example:slow'/>", ",\"timeout\":1"));
 
-        var result = await ReplyAsync(trial, info);
-        Assert.Equal("received", Text(result, "ending"));
-        Assert.Contains("http://jabber.org/protocol/disco#info", Text(result, "answer"), StringComparison.Ordinal);
-        Assert.Contains("<identity", Text(result, "answer"), StringComparison.Ordinal);
-        Assert.Equal("received", Text(await ReplyAsync(trial, ping), "ending"));
-        var refused = await ReplyAsync(trial, roster);
-        Assert.Equal(("bounced", "iq"), (Text(refused, "ending"), Text(refused, "kind")));
-        Assert.Equal("unconfirmed", Text(await ReplyAsync(trial, unanswered), "ending"));
+        var result = await trial.ReplyAsync(info);
+        Assert.Equal("received", result.Text("ending"));
+        Assert.Contains("http://jabber.org/protocol/disco#info", result.Text("answer"), StringComparison.Ordinal);
+        Assert.Contains("<identity", result.Text("answer"), StringComparison.Ordinal);
+        Assert.Equal("received", (await trial.ReplyAsync(ping)).Text("ending"));
+        var refused = await trial.ReplyAsync(roster);
+        Assert.Equal(("bounced", "iq"), (refused.Text("ending"), refused.Text("kind")));
+        Assert.Equal("unconfirmed", (await trial.ReplyAsync(unanswered)).Text("ending"));
 
         // Late, and twice.
         var request = await mute.Received.FirstAsync(stanza => stanza.Name == "iq" && stanza.Type == "get", Patience);
         for (var i = 0; i < 2; i++)
             await mute.SendAsync($"<iq type='result' to='{request.From}' id='{request.Id}'/>");
         await mute.PingServerAsync();
-        var end = await PushAsync(trial, Request(server.Domain, "get", "<ping xmlns='urn:xmpp:ping'/>"));
-        Assert.Equal("received", Text(await ReplyAsync(trial, end), "ending"));
+        var end = await trial.PushForReplyAsync(Request(server.Domain, "get", "<ping xmlns='urn:xmpp:ping'/>"));
+        Assert.Equal("received", (await trial.ReplyAsync(end)).Text("ending"));
         Assert.Equal(0, await trial.App.ListLengthAsync(unanswered));
         Assert.Equal(0, await trial.App.HashLengthAsync(trial.Keys.Awaiting));
     }
@@ -107,21 +106,4 @@ public sealed class AnswerTests(RealServersFixture servers) : IClassFixture<Real
 
     private static string Request(string to, string type, string payload, string more = "") =>
         $$"""{"stanza":{{JsonSerializer.Serialize($"<iq type='{type}' to='{to}'>{payload}</iq>")}}{{more}}""";
-
-    /// <summary>Pushes an envelope whose last brace is missing.</summary>
-    private static async Task<string> PushAsync(DeliveryTrial trial, string envelope)
-    {
-        var list = "bridge:reply:" + Guid.NewGuid().ToString("N");
-        await trial.PushPayloadAsync($$"""{{envelope}},"replyTo":"{{list}}"}""");
-        return list;
-    }
-
-    private static async Task<JsonElement> ReplyAsync(DeliveryTrial trial, string list)
-    {
-        RedisValue reply = default;
-        await Eventually.TrueAsync(async () => !(reply = await trial.App.ListLeftPopAsync(list)).IsNull, Patience, "a reply");
-        return JsonDocument.Parse((string)reply!).RootElement;
-    }
-
-    private static string? Text(JsonElement reply, string name) => reply.GetProperty(name).GetString();
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Bridge.Settings;
@@ -25,22 +24,22 @@ public sealed class DeferralTests(RealServersFixture servers) : IClassFixture<Re
         string later, now, wrong;
         await using (var first = new InProcessBridge(settings))
         {
-            later = await PushAsync(trial, $$"""{"to":"{{user.BareJid}}","body":"later","notBefore":{{due.ToUnixTimeMilliseconds()}},"ttl":30""");
-            wrong = await PushAsync(trial, $$"""{"to":"@","body":"wrong","notBefore":{{due.ToUnixTimeMilliseconds()}} """);
-            now = await PushAsync(trial, $$"""{"to":"{{user.BareJid}}","body":"now" """);
-            Assert.Equal("accepted", Text(await ReplyAsync(trial, now), "ending"));
+            later = await trial.PushForReplyAsync($$"""{"to":"{{user.BareJid}}","body":"later","notBefore":{{due.ToUnixTimeMilliseconds()}},"ttl":30""");
+            wrong = await trial.PushForReplyAsync($$"""{"to":"@","body":"wrong","notBefore":{{due.ToUnixTimeMilliseconds()}} """);
+            now = await trial.PushForReplyAsync($$"""{"to":"{{user.BareJid}}","body":"now" """);
+            Assert.Equal("accepted", (await trial.ReplyAsync(now)).Text("ending"));
             // What could never be sent is said at once.
-            Assert.Equal("dead", Text(await ReplyAsync(trial, wrong), "ending"));
+            Assert.Equal("dead", (await trial.ReplyAsync(wrong)).Text("ending"));
             await Eventually.TrueAsync(async () => await trial.App.SortedSetLengthAsync(trial.Keys.Scheduled) == 1, Patience, "it waits for its time");
             Assert.Equal((0L, 0L), await trial.DepthAsync());
             await first.DrainAsync();
         }
 
         await using var bridge = new InProcessBridge(settings);
-        var outcome = await ReplyAsync(trial, later);
+        var outcome = await trial.ReplyAsync(later);
         var arrived = DateTimeOffset.UtcNow;
 
-        Assert.Equal(("accepted", true, 1), (Text(outcome, "ending"), outcome.GetProperty("overtaken").GetBoolean(), outcome.GetProperty("attempts").GetInt32()));
+        Assert.Equal(("accepted", true, 1), (outcome.Text("ending"), outcome.GetProperty("overtaken").GetBoolean(), outcome.GetProperty("attempts").GetInt32()));
         Assert.InRange(arrived, due, due.AddSeconds(10));
         Assert.Equal(["now", "later"], Bodies(user));
         Assert.DoesNotContain(user.Received.Snapshot(), stanza => stanza.Element.Elements("{urn:xmpp:delay}delay").Any());
@@ -51,7 +50,7 @@ public sealed class DeferralTests(RealServersFixture servers) : IClassFixture<Re
         await trial.App.HashSetAsync(
             trial.Keys.ScheduledContent, "9000000000000000:0", Kept(kind, $$"""{"to":"{{user.BareJid}}","body":"over","notBefore":1000000000,"ttl":1,"replyTo":"bridge:reply:over"}"""));
         await using var last = new InProcessBridge(settings);
-        Assert.Equal("expired", Text(await ReplyAsync(trial, "bridge:reply:over"), "ending"));
+        Assert.Equal("expired", (await trial.ReplyAsync("bridge:reply:over")).Text("ending"));
     }
 
     [Theory]
@@ -75,17 +74,17 @@ public sealed class DeferralTests(RealServersFixture servers) : IClassFixture<Re
         };
         await using var bridge = new InProcessBridge(settings);
 
-        var first = await PushAsync(trial, $$"""{"to":"{{user.FullJid}}","body":"first" """);
+        var first = await trial.PushForReplyAsync($$"""{"to":"{{user.FullJid}}","body":"first" """);
         await Eventually.TrueAsync(async () => await trial.App.SortedSetLengthAsync(trial.Keys.Scheduled) == 1, Patience, "it is put off");
-        var second = await PushAsync(trial, $$"""{"to":"{{user.FullJid}}","body":"second" """);
-        var other = await PushAsync(trial, $$"""{"to":"{{trial.SinkJid}}","body":"other" """);
+        var second = await trial.PushForReplyAsync($$"""{"to":"{{user.FullJid}}","body":"second" """);
+        var other = await trial.PushForReplyAsync($$"""{"to":"{{trial.SinkJid}}","body":"other" """);
 
         // The ending comes when no bounce can come any more.
-        Assert.Equal((1, false), AttemptsOf(await ReplyAsync(trial, other)));
-        var outcome = await ReplyAsync(trial, first);
-        Assert.Equal("held", Text(outcome, "ending"));
+        Assert.Equal((1, false), AttemptsOf(await trial.ReplyAsync(other)));
+        var outcome = await trial.ReplyAsync(first);
+        Assert.Equal("held", outcome.Text("ending"));
         Assert.Equal((2, true), AttemptsOf(outcome));
-        Assert.Equal("held", Text(await ReplyAsync(trial, second), "ending"));
+        Assert.Equal("held", (await trial.ReplyAsync(second)).Text("ending"));
         Assert.Equal(["first", "first", "second"], Bodies(user));
         Assert.Equal((0, 0), (await trial.App.HashLengthAsync(trial.Keys.Awaiting), await trial.App.HashLengthAsync(trial.Keys.Kept)));
     }
@@ -143,21 +142,4 @@ public sealed class DeferralTests(RealServersFixture servers) : IClassFixture<Re
 
     private static BridgeSettings Quick(BridgeSettings settings) =>
         settings with { Confirm = settings.Confirm with { Hold = TimeSpan.FromMilliseconds(200) } };
-
-    /// <summary>Pushes an envelope whose last brace is missing.</summary>
-    private static async Task<string> PushAsync(DeliveryTrial trial, string envelope)
-    {
-        var list = "bridge:reply:" + Guid.NewGuid().ToString("N");
-        await trial.PushPayloadAsync(string.Create(CultureInfo.InvariantCulture, $$"""{{envelope}},"replyTo":"{{list}}"}"""));
-        return list;
-    }
-
-    private static async Task<JsonElement> ReplyAsync(DeliveryTrial trial, string list)
-    {
-        RedisValue reply = default;
-        await Eventually.TrueAsync(async () => !(reply = await trial.App.ListLeftPopAsync(list)).IsNull, Patience, "a reply");
-        return JsonDocument.Parse((string)reply!).RootElement;
-    }
-
-    private static string? Text(JsonElement reply, string name) => reply.GetProperty(name).GetString();
 }

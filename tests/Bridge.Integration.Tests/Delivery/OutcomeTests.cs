@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Bridge.Settings;
 using Bridge.TestKit;
-using StackExchange.Redis;
 
 namespace Bridge.Integration.Tests.Delivery;
 
@@ -26,12 +25,12 @@ public sealed class OutcomeTests(RealServersFixture servers) : IClassFixture<Rea
         var expired = await AskAsync(trial, trial.SinkJid, ",\"at\":1000000000,\"ttl\":1");
         var dead = await AskAsync(trial, "@");
 
-        Assert.Equal(grade == ConfirmGrade.Accepted ? "accepted" : "held", Text(delivered, "ending"));
+        Assert.Equal(grade == ConfirmGrade.Accepted ? "accepted" : "held", delivered.Text("ending"));
         Assert.Equal((7, 1), (delivered.GetProperty("meta").GetProperty("order").GetInt32(), delivered.GetProperty("attempts").GetInt32()));
         Assert.True(delivered.GetProperty("taken").GetInt64() <= delivered.GetProperty("confirmed").GetInt64());
-        Assert.Equal(("bounced", "cancel", "nobody@example.test"), (Text(bounced, "ending"), Text(bounced, "type"), Text(bounced, "to")));
-        Assert.Equal(("expired", "expired"), (Text(expired, "ending"), Text(expired, "reason")));
-        Assert.Equal(("dead", "invalid-to"), (Text(dead, "ending"), Text(dead, "reason")));
+        Assert.Equal(("bounced", "cancel", "nobody@example.test"), (bounced.Text("ending"), bounced.Text("type"), bounced.Text("to")));
+        Assert.Equal(("expired", "expired"), (expired.Text("ending"), expired.Text("reason")));
+        Assert.Equal(("dead", "invalid-to"), (dead.Text("ending"), dead.Text("reason")));
         Assert.Equal(0, await trial.App.StreamLengthAsync(trial.Keys.Replies));
     }
 
@@ -76,15 +75,6 @@ public sealed class OutcomeTests(RealServersFixture servers) : IClassFixture<Rea
         Assert.Equal(Messages / 10, bounces.Select(outcome => (string)outcome["id"]!).Distinct().Count());
     }
 
-    private static async Task<JsonElement> AskAsync(DeliveryTrial trial, string to, string more = "")
-    {
-        var list = "bridge:reply:" + Guid.NewGuid().ToString("N");
-        await trial.PushPayloadAsync($$"""{"to":"{{to}}","body":"hi","replyTo":"{{list}}","meta":{"order":7}{{more}}}""");
-        RedisValue reply = default;
-        await Eventually.TrueAsync(
-            async () => !(reply = await trial.App.ListLeftPopAsync(list)).IsNull, TimeSpan.FromSeconds(10), $"a reply about {to}");
-        return JsonDocument.Parse((string)reply!).RootElement;
-    }
-
-    private static string? Text(JsonElement reply, string name) => reply.GetProperty(name).GetString();
+    private static async Task<JsonElement> AskAsync(DeliveryTrial trial, string to, string more = "") =>
+        await trial.ReplyAsync(await trial.PushForReplyAsync($$"""{"to":"{{to}}","body":"hi","meta":{"order":7}{{more}}"""));
 }
