@@ -257,9 +257,13 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<RedisPullerActor.LeaseFoundLost>(_ => FinishDrain());
         Receive<Terminated>(message =>
         {
-            var cutsShort = message.ActorRef.Equals(_intake) ? _releasing : !message.ActorRef.Equals(_publisher);
+            var ofGeneration = message.ActorRef.Equals(_connection) || message.ActorRef.Equals(_puller);
+            var ofRelease = message.ActorRef.Equals(_lease) || (message.ActorRef.Equals(_intake) && _releasing);
             OnTerminated(message);
-            if (cutsShort)
+            if (ofGeneration)
+                // Not the lease at once: a successor would carry the replies that the publisher is carrying.
+                FlushPublisher();
+            else if (ofRelease)
                 ReleaseLease();
         });
         Receive<StartGeneration>(_ => { });

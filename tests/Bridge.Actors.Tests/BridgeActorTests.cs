@@ -387,6 +387,22 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void A_generation_that_dies_while_it_drains_does_not_cut_short_what_the_publisher_carries()
+    {
+        var link = Work();
+        link.Say(Bounce());
+        Drain();
+        Pass();
+        Queue.Expect(QueueCallKind.Recover).Fail(new InvalidCastException());
+        Assert.True(link.WasReset);
+        // A successor would carry it as well.
+        Assert.Empty(_outside.Lease.Releases);
+        Assert.Single(_outside.Outcomes[0].Appends).Answer(default);
+
+        Assert.Single(_outside.Lease.Releases);
+    }
+
+    [Fact]
     public void What_users_sent_is_handed_to_the_publisher_that_replaces_one()
     {
         var link = Work();
