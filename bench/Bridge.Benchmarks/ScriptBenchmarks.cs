@@ -63,7 +63,7 @@ public class ScriptBenchmarks
         _queue = Kind == QueueKind.List ? new ListQueue(link, _settings, dead, outcomes) : new StreamQueue(link, _settings, dead, outcomes);
         _owned.Add(_queue);
         // Nobody renews it here.
-        var lease = new RedisLease(link, keys!, SamplePayloads.Domain, new LeaseSettings
+        var lease = new RedisQueueLease(link, keys!, SamplePayloads.Domain, new LeaseSettings
         {
             TimeToLive = TimeSpan.FromHours(1),
             RenewEvery = TimeSpan.FromMinutes(1),

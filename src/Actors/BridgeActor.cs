@@ -56,6 +56,16 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     /// <param name="Complete">Whether everything that was in flight was confirmed before the deadline.</param>
     public sealed record Drained(string Name, bool Complete);
 
+    /// <summary>
+    /// From the cluster: another node should own the queue. Finishes what is in flight, without sitting out the hold, gives the
+    /// lease back, says <see cref="HandedOver" /> to the parent and stands by. Ignored where it is not the owner.
+    /// </summary>
+    public sealed record HandOver;
+
+    /// <summary>To the parent: the lease is given back, for another node.</summary>
+    /// <param name="Name">The bridge.</param>
+    public sealed record HandedOver(string Name);
+
     private sealed record StartGeneration
     {
         public static readonly StartGeneration Instance = new();
@@ -118,6 +128,12 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private IActorRef? _drainRequester;
     private bool _drainComplete;
     private bool _releasing;
+    private bool _draining;
+    // Behind the drain: whether it stands by again, and whether that is for another node's sake.
+    private bool _standsByAgain;
+    private bool _handsOver;
+    private LeaseActor.Prefer? _preference;
+    private QueueOrder _order;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public BridgeActor(BridgeSettings settings, BridgeParts parts)
@@ -143,11 +159,17 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void StandingBy()
     {
         ReceiveObservations();
+        Receive<LeaseActor.TryNow>(message => _lease.Tell(message));
+        Receive<HandOver>(_ => { });
+        Receive<LeaseActor.Ordered>(_ => { });
         Receive<LeaseActor.Acquired>(message =>
         {
             _ownership = message;
+            _order = message.Order;
             _log.Info("Bridge {Bridge} owns {Queue} and {Domain}, epoch {Epoch}", _settings.Name, _settings.Queue.Keys.Queue, _settings.Xmpp.Domain, message.Grant.Epoch);
-            _snapshot = _snapshot with { Role = BridgeRole.Owner, LeaseHolder = null, QueueFault = null };
+            if (_order == QueueOrder.Pause)
+                _log.Info("Bridge {Bridge} is to pause: it takes nothing", _settings.Name);
+            _snapshot = _snapshot with { Role = BridgeRole.Owner, Epoch = message.Grant.Epoch, Order = _order, LeaseHolder = null, QueueFault = null };
             Become(Owning);
             BeginGeneration();
             BeginIntake();
@@ -159,7 +181,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             else
                 _log.Warning("Bridge {Bridge} cannot ask Redis for its lease: {Fault}", _settings.Name, message.Holder);
             _snapshot = message.Fault is null
-                ? _snapshot with { LeaseHolder = message.Holder, QueueFault = null }
+                ? _snapshot with { LeaseHolder = message.Holder, QueueFault = null, Order = message.Order }
                 : _snapshot with { LeaseHolder = null, QueueFault = message.Holder };
             PublishSnapshot();
         });
@@ -179,6 +201,14 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         ReceiveObservations();
         Receive<LeaseActor.Lost>(message => OnLeaseLost(message.Reason));
         Receive<RedisPullerActor.LeaseFoundLost>(_ => OnLeaseLost("the queue's scripts found another owner"));
+        Receive<LeaseActor.TryNow>(_ => { });
+        Receive<LeaseActor.Ordered>(message => OnOrdered(message.Order));
+        Receive<HandOver>(_ =>
+        {
+            _log.Info("Bridge {Bridge} hands over to another node", _settings.Name);
+            _handsOver = true;
+            DrainAndStandBy();
+        });
         Receive<StartGeneration>(_ =>
         {
             if (GenerationIsGone)
@@ -188,23 +218,51 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<Drain>(_ =>
         {
             BeginDrain();
-            if (_connection is null || _puller is null)
-            {
-                // Between two generations nothing is in flight: all of it stands in the journal.
-                _drainComplete = true;
-                FlushPublisher();
-                return;
-            }
-
-            _puller.Tell(new RedisPullerActor.StopTaking());
-            _connection.Tell(new XmppConnectionActor.Drain());
+            DrainGeneration();
         });
+    }
+
+    private void OnOrdered(QueueOrder order)
+    {
+        _log.Info("Bridge {Bridge} is to {Order}", _settings.Name, order);
+        _order = order;
+        _snapshot = _snapshot with { Order = order };
+        PublishSnapshot();
+        if (order == QueueOrder.Drain)
+            DrainAndStandBy();
+        else
+            _puller?.Tell(new RedisPullerActor.SetTaking(order == QueueOrder.Run));
+    }
+
+    private void DrainAndStandBy()
+    {
+        _standsByAgain = true;
+        BeginDrain();
+        DrainGeneration();
+    }
+
+    private void DrainGeneration()
+    {
+        if (_connection is null || _puller is null)
+        {
+            // Between two generations nothing is in flight: all of it stands in the journal.
+            _drainComplete = true;
+            FlushPublisher();
+            return;
+        }
+
+        _puller.Tell(new RedisPullerActor.StopTaking());
+        _connection.Tell(new XmppConnectionActor.Drain());
     }
 
     // Expecting the old generation's end; only then may the lease be asked for again.
     private void Leaving()
     {
         ReceiveObservations();
+        Receive<LeaseActor.TryNow>(_ => { });
+        Receive<LeaseActor.Ordered>(_ => { });
+        Receive<LeaseActor.Released>(_ => { });
+        Receive<HandOver>(_ => { });
         Receive<Terminated>(message =>
         {
             OnTerminated(message);
@@ -229,6 +287,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void Draining()
     {
         ReceiveObservations();
+        Receive<LeaseActor.TryNow>(_ => { });
+        Receive<LeaseActor.Ordered>(_ => { });
+        Receive<HandOver>(_ => { });
         Receive<XmppConnectionActor.Drained>(message =>
         {
             _drainComplete = message.AllConfirmed;
@@ -267,7 +328,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
                 ReleaseLease();
         });
         Receive<StartGeneration>(_ => { });
-        Receive<Drain>(_ => _drainRequester = Sender);
+        Receive<Drain>(_ =>
+        {
+            _drainRequester = Sender;
+            _standsByAgain = false;
+        });
     }
 
     private void Stopped()
@@ -320,6 +385,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<InboundPublisherActor.DeliverReplies>(message => _publisher.Tell(message));
         // Its answers go to the connection.
         Receive<InboundPublisherActor.Deliver>(message => _publisher.Tell(message, Sender));
+        Receive<LeaseActor.Prefer>(message =>
+        {
+            _preference = message;
+            _lease.Tell(message);
+        });
         Receive<StartLease>(_ => CreateLease());
         Receive<StartPublisher>(_ => CreatePublisher());
     }
@@ -335,6 +405,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),
             $"puller-{_generation}"));
+        if (_order == QueueOrder.Pause)
+            _puller.Tell(new RedisPullerActor.SetTaking(false));
         // What a predecessor's publisher left.
         _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
         PublishSnapshot();
@@ -365,7 +437,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void OnLeaseLost(string reason)
     {
         _log.Warning("Bridge {Bridge} lost its lease: {Reason}. It stops and stands by", _settings.Name, reason);
-        _snapshot = _snapshot with { Role = BridgeRole.Standby, LeaseHolder = reason, QueueFault = null };
+        _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = reason, QueueFault = null };
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
@@ -416,7 +488,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _snapshot = _snapshot with { Listening = false };
             PublishSnapshot();
             _intakeRestarts.Succeeded(_parts.Time.GetElapsedTime(_intakeStartedAt));
-            if (_drainRequester is null)
+            if (!_draining)
                 Timers.StartSingleTimer(nameof(StartIntake), StartIntake.Instance, _intakeRestarts.Next(_parts.Random.NextDouble()));
         }
     }
@@ -424,7 +496,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void OnGenerationGone()
     {
         _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, InboundBuffered = 0, Endpoint = null };
-        if (_ownership is null || _drainRequester is not null)
+        if (_ownership is null || _draining)
             return;
         _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));
         var delay = _restarts.Next(_parts.Random.NextDouble());
@@ -453,7 +525,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void BeginDrain()
     {
-        _drainRequester = Sender;
+        _draining = true;
+        _drainRequester = _standsByAgain ? null : Sender;
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
         Timers.Cancel(nameof(StartGeneration));
@@ -490,14 +563,46 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void FinishDrain()
     {
+        if (_standsByAgain)
+        {
+            StandByAgain();
+            return;
+        }
+
         Timers.CancelAll();
         StopGeneration();
         StopIntake();
-        _snapshot = _snapshot with { Role = BridgeRole.Stopped, Connection = ConnectionState.Idle };
+        _snapshot = _snapshot with { Role = BridgeRole.Stopped, Epoch = null, Connection = ConnectionState.Idle };
         PublishSnapshot();
         _log.Info("Bridge {Bridge} has drained, complete: {Complete}", _settings.Name, _drainComplete);
         Become(Stopped);
         _drainRequester?.Tell(new Drained(_settings.Name, _drainComplete));
+    }
+
+    private void StandByAgain()
+    {
+        Timers.Cancel(nameof(DrainDeadline));
+        Timers.Cancel(nameof(LastDeadline));
+        StopGeneration();
+        StopIntake();
+        _ownership?.Deadline.Revoke();
+        _ownership = null;
+        var handedOver = _handsOver;
+        (_standsByAgain, _handsOver, _draining, _releasing) = (false, false, false, false);
+        _log.Info("Bridge {Bridge} has given {Queue} back, complete: {Complete}, and stands by", _settings.Name, _settings.Queue.Keys.Queue, _drainComplete);
+        _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = null };
+        PublishSnapshot();
+        // The lease is free: whoever is to have it need not wait until this one's sockets are closed.
+        if (handedOver)
+            Context.Parent.Tell(new HandedOver(_settings.Name));
+        if (!GenerationIsGone)
+        {
+            Become(Leaving);
+            return;
+        }
+
+        Become(StandingBy);
+        _lease.Tell(new LeaseActor.StandBy());
     }
 
     private void PublishSnapshot()
@@ -511,6 +616,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void CreateLease()
     {
         _lease = Context.Watch(Context.ActorOf(LeaseActor.Props(_settings.Lease, _parts.OpenLease, _parts.Time)));
+        if (_preference is { } preference)
+            _lease.Tell(preference);
         if (_ownership is null && GenerationIsGone)
             _lease.Tell(new LeaseActor.StandBy());
     }

@@ -30,7 +30,7 @@ public static class BridgeRuntime
         var link = new RedisLink(bridge.Queue.Redis, "bridge-" + bridge.Name, bridge.Queue.CallTimeout, time, onReplyThread: true);
         return new BridgeParts(
             OpenQueue: () => OpenQueue(bridge, link, time),
-            OpenLease: () => new RedisLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
+            OpenLease: () => new RedisQueueLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
             OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
             OpenInbound: () => new RedisInboundStream(
                 new RedisLink(bridge.Queue.Redis, $"bridge-{bridge.Name}-inbound", bridge.Queue.CallTimeout, time), bridge.Queue.Keys, bridge.Inbound),

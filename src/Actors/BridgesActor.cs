@@ -1,12 +1,14 @@
 using Akka.Actor;
 using Akka.Event;
+using Bridge.Connection;
+using Bridge.Queue;
 using Bridge.Settings;
 
 namespace Bridge;
 
 /// <summary>
-/// The parent of every bridge of this process: starts them, replaces one that fails, and drains them
-/// together. It is registered in the actor registry under its own type.
+/// The parent of every bridge of this process: starts them, replaces one that fails, exchanges those whose settings change, carries
+/// to them what the cluster wants, and drains them together. It is registered in the actor registry under its own type.
 /// </summary>
 public sealed class BridgesActor : ReceiveActor, IWithTimers
 {
@@ -24,26 +26,66 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
         public static readonly Drained Instance = new();
     }
 
-    private sealed record StartBridge(BridgeSettings Settings);
+    /// <summary>
+    /// Command: these are the bridges from now on. One that is new starts, one that is gone drains and ends, one whose
+    /// <see cref="BridgeSettings.Fingerprint" /> differs drains, ends and starts anew; the others notice nothing.
+    /// </summary>
+    /// <param name="Bridges">All of them, validated, each with its own name.</param>
+    public sealed record Apply(IReadOnlyList<BridgeSettings> Bridges);
+
+    /// <summary>Answer to <see cref="Apply" />, before what it begins has ended: names, in order.</summary>
+    /// <param name="Added">Started.</param>
+    /// <param name="Changed">To be drained and started anew.</param>
+    /// <param name="Removed">To be drained.</param>
+    public sealed record Applied(IReadOnlyList<string> Added, IReadOnlyList<string> Changed, IReadOnlyList<string> Removed);
+
+    /// <summary>From the cluster: which bridges this node should own. Those that are not named keep what they were told.</summary>
+    /// <param name="Preferred">By the bridge's name: whether it should own it.</param>
+    /// <param name="Observer">Gets <see cref="BridgeActor.HandedOver" />.</param>
+    public sealed record Place(IReadOnlyDictionary<string, bool> Preferred, IActorRef Observer);
+
+    /// <summary>From the cluster: hand this bridge over, see <see cref="BridgeActor.HandOver" />.</summary>
+    /// <param name="Bridge">Its name.</param>
+    public sealed record HandOver(string Bridge);
+
+    /// <summary>From the cluster: this bridge's lease has just been given back for us.</summary>
+    /// <param name="Bridge">Its name.</param>
+    public sealed record TakeOver(string Bridge);
+
+    private sealed record StartBridge(string Name);
+
+    private sealed class Life(BridgeSettings settings, BridgeParts parts)
+    {
+        public BridgeSettings Settings { get; } = settings;
+
+        public BridgeParts Parts { get; } = parts;
+
+        public Backoff Restarts { get; } = new(FirstRestart, LongestRestart, StableAfter);
+
+        public long StartedAt { get; set; }
+
+        public bool IsEnding { get; set; }
+    }
 
     private static readonly TimeSpan FirstRestart = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestRestart = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
 
-    private readonly IReadOnlyList<BridgeSettings> _bridges;
-    private readonly Dictionary<string, (BridgeSettings Settings, BridgeParts Parts, Connection.Backoff Restarts, long StartedAt)> _known = [];
+    private readonly Func<BridgeSettings, BridgeParts> _parts;
+    private readonly Dictionary<string, Life> _lives = [];
+    private readonly Dictionary<string, bool> _preferred = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly HashSet<string> _draining = [];
     private readonly List<IActorRef> _requesters = [];
+    private Dictionary<string, BridgeSettings> _wanted;
+    private IActorRef _observer = ActorRefs.Nobody;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public BridgesActor(IReadOnlyList<BridgeSettings> bridges, Func<BridgeSettings, BridgeParts> parts)
     {
-        ArgumentNullException.ThrowIfNull(bridges);
         ArgumentNullException.ThrowIfNull(parts);
-        _bridges = bridges;
-        foreach (var bridge in bridges)
-            _known.Add(bridge.Name, (bridge, parts(bridge), new Connection.Backoff(FirstRestart, LongestRestart, StableAfter), 0));
+        _wanted = bridges.ToDictionary(bridge => bridge.Name);
+        _parts = parts;
         Running();
     }
 
@@ -58,19 +100,24 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
 
     private void Running()
     {
-        Receive<StartBridge>(message => Start(message.Settings));
-        Receive<Terminated>(OnBridgeDied);
+        Receive<StartBridge>(message => Start(message.Name));
+        Receive<Terminated>(OnBridgeEnded);
+        // Of one that was told to end.
+        Receive<BridgeActor.Drained>(message => Context.Stop(Context.Child(message.Name)));
+        Receive<Apply>(OnApply);
+        ReceiveFromCluster();
         Receive<Drain>(_ =>
         {
             _requesters.Add(Sender);
             Become(Draining);
-            foreach (var bridge in _bridges)
+            foreach (var name in _lives.Keys)
             {
+                Timers.Cancel(name);
                 // One that just died has nothing in flight: its entries stand in the journal.
-                if (Context.Child(bridge.Name).IsNobody())
+                if (Context.Child(name).IsNobody())
                     continue;
-                _draining.Add(bridge.Name);
-                Context.Child(bridge.Name).Tell(new BridgeActor.Drain());
+                _draining.Add(name);
+                Context.Child(name).Tell(new BridgeActor.Drain());
             }
 
             AnswerWhenDone();
@@ -86,6 +133,8 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
             AnswerWhenDone();
         });
         Receive<StartBridge>(_ => { });
+        Receive<Apply>(_ => Sender.Tell(new Applied([], [], [])));
+        ReceiveFromCluster();
         Receive<Terminated>(message =>
         {
             _draining.Remove(message.ActorRef.Path.Name);
@@ -94,8 +143,26 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
         Receive<BridgeActor.Drained>(message =>
         {
             _draining.Remove(message.Name);
+            // The lease is free: whoever the cluster prefers need not find out by looking.
+            _observer.Tell(new BridgeActor.HandedOver(message.Name));
             AnswerWhenDone();
         });
+    }
+
+    private void ReceiveFromCluster()
+    {
+        Receive<Place>(message =>
+        {
+            _observer = message.Observer;
+            foreach (var (name, isPreferred) in message.Preferred)
+            {
+                _preferred[name] = isPreferred;
+                Context.Child(name).Tell(new LeaseActor.Prefer(isPreferred));
+            }
+        });
+        Receive<HandOver>(message => Context.Child(message.Bridge).Tell(new BridgeActor.HandOver()));
+        Receive<TakeOver>(message => Context.Child(message.Bridge).Tell(new LeaseActor.TryNow()));
+        Receive<BridgeActor.HandedOver>(message => _observer.Tell(message));
     }
 
     private void AnswerWhenDone()
@@ -107,37 +174,93 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
         _requesters.Clear();
     }
 
-    private void Start(BridgeSettings settings)
+    private void OnApply(Apply message)
     {
-        var known = _known[settings.Name];
-        _known[settings.Name] = known with { StartedAt = known.Parts.Time.GetTimestamp() };
-        Context.Watch(Context.ActorOf(BridgeActor.Props(settings, known.Parts), settings.Name));
+        _wanted = message.Bridges.ToDictionary(bridge => bridge.Name);
+        var removed = _lives.Keys.Where(name => !_wanted.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
+        var changed = _lives.Values
+            .Where(life => _wanted.TryGetValue(life.Settings.Name, out var wanted) && wanted.Fingerprint != life.Settings.Fingerprint)
+            .Select(life => life.Settings.Name).Order(StringComparer.Ordinal).ToList();
+        var added = _wanted.Keys.Where(name => !_lives.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
+        foreach (var name in removed.Concat(changed))
+            End(name);
+        foreach (var name in added)
+            Start(name);
+        _log.Info("The bridges are as configured now: {Added} added, {Changed} changed, {Removed} removed", Names(added), Names(changed), Names(removed));
+        Sender.Tell(new Applied(added, changed, removed));
+
+        static string Names(List<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
     }
 
-    private void OnBridgeDied(Terminated message)
+    private void Start(string name)
     {
+        if (!_lives.TryGetValue(name, out var life))
+        {
+            var settings = _wanted[name];
+            _lives.Add(name, life = new Life(settings, _parts(settings)));
+        }
+
+        life.StartedAt = life.Parts.Time.GetTimestamp();
+        var bridge = Context.Watch(Context.ActorOf(BridgeActor.Props(life.Settings, life.Parts), name));
+        if (_preferred.TryGetValue(name, out var isPreferred))
+            bridge.Tell(new LeaseActor.Prefer(isPreferred));
+    }
+
+    private void End(string name)
+    {
+        var life = _lives[name];
+        if (life.IsEnding)
+            return;
+        life.IsEnding = true;
+        Timers.Cancel(name);
+        if (Context.Child(name).IsNobody())
+            Ended(life);
+        else
+            Context.Child(name).Tell(new BridgeActor.Drain());
+    }
+
+    private void Ended(Life life)
+    {
+        var name = life.Settings.Name;
+        Closing.InBackground(life.Parts.Shared, "a bridge's connections", _log);
+        _lives.Remove(name);
+        if (_wanted.ContainsKey(name))
+            Start(name);
+        else
+            life.Parts.Board.Remove(name);
+    }
+
+    private void OnBridgeEnded(Terminated message)
+    {
+        var name = message.ActorRef.Path.Name;
+        var life = _lives[name];
+        if (life.IsEnding)
+        {
+            Ended(life);
+            return;
+        }
+
         // A bridge that fails as a whole comes back after a growing delay, apart from its neighbours.
-        var (settings, parts, restarts, startedAt) = _known[message.ActorRef.Path.Name];
-        restarts.Succeeded(parts.Time.GetElapsedTime(startedAt));
-        var delay = restarts.Next(Random.Shared.NextDouble());
-        _log.Error("Bridge {Bridge} failed and starts again in {Delay}", settings.Name, delay);
-        Timers.StartSingleTimer(settings.Name, new StartBridge(settings), delay);
+        life.Restarts.Succeeded(life.Parts.Time.GetElapsedTime(life.StartedAt));
+        var delay = life.Restarts.Next(Random.Shared.NextDouble());
+        _log.Error("Bridge {Bridge} failed and starts again in {Delay}", name, delay);
+        Timers.StartSingleTimer(name, new StartBridge(name), delay);
     }
 
     /// <inheritdoc />
     protected override void PreStart()
     {
-        foreach (var bridge in _bridges)
-            Start(bridge);
+        foreach (var name in _wanted.Keys)
+            Start(name);
     }
 
     /// <inheritdoc />
     protected override void PostStop()
     {
-        foreach (var (_, parts, _, _) in _known.Values)
-            Closing.InBackground(parts.Shared, "a bridge's connections", _log);
+        foreach (var life in _lives.Values)
+            Closing.InBackground(life.Parts.Shared, "a bridge's connections", _log);
     }
 
-    /// <summary>Stopped, not restarted in place: see <see cref="OnBridgeDied" />.</summary>
+    /// <summary>Stopped, not restarted in place: see <see cref="OnBridgeEnded" />.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
 }

@@ -17,6 +17,12 @@ public interface IQueueLease : IAsyncDisposable
     /// <summary>Prolongs the lease. False: it is no longer ours, and nothing was changed.</summary>
     Task<bool> RenewAsync(LeaseGrant grant);
 
+    /// <summary>What the operator wants of the queue: whoever owns it, on whichever node.</summary>
+    Task<QueueOrder> ReadOrderAsync();
+
+    /// <summary>Whether nobody holds either key, as it looks at this moment: takes nothing.</summary>
+    Task<bool> IsFreeAsync();
+
     /// <summary>Gives the lease back at once; does nothing when it is no longer ours.</summary>
     Task ReleaseAsync(LeaseGrant grant);
 }
@@ -24,4 +30,5 @@ public interface IQueueLease : IAsyncDisposable
 /// <summary>What came of an attempt to acquire.</summary>
 /// <param name="Grant">The lease, or null when somebody else holds it.</param>
 /// <param name="Holder">What stands in the way, for the log: which of the two keys is held. The same words for as long as nothing changes. Null when granted.</param>
-public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder);
+/// <param name="Order">What the operator wants of the queue. <see cref="QueueOrder.Drain" /> grants nothing.</param>
+public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder, QueueOrder Order = QueueOrder.Run);

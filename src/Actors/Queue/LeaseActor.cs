@@ -21,10 +21,25 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     /// <summary>From the parent: give the lease back.</summary>
     public sealed record Release;
 
+    /// <summary>
+    /// From the parent: whether this node should be the owner, as the cluster sees it. One that should not leaves a lease that it
+    /// finds free to others for a moment, and takes it then all the same.
+    /// </summary>
+    /// <param name="IsPreferred">True without a cluster.</param>
+    public sealed record Prefer(bool IsPreferred);
+
+    /// <summary>From the parent: the lease has just been given back for us; try now.</summary>
+    public sealed record TryNow;
+
     /// <summary>To the parent: the lease is ours.</summary>
     /// <param name="Grant">Under which takes and settlements run.</param>
     /// <param name="Deadline">Which every socket write checks.</param>
-    public sealed record Acquired(LeaseGrant Grant, LeaseDeadline Deadline);
+    /// <param name="Order">What the operator wants.</param>
+    public sealed record Acquired(LeaseGrant Grant, LeaseDeadline Deadline, QueueOrder Order = QueueOrder.Run);
+
+    /// <summary>To the parent: the operator wants something else of the queue, which is ours.</summary>
+    /// <param name="Order">What is wanted now.</param>
+    public sealed record Ordered(QueueOrder Order);
 
     /// <summary>To the parent: the lease is not ours any more, or not provably.</summary>
     /// <param name="Reason">For the log and the status.</param>
@@ -33,12 +48,19 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     /// <summary>To the parent: somebody else holds it.</summary>
     /// <param name="Holder">Which key is held; or what Redis said.</param>
     /// <param name="Fault">Set when Redis could not be asked, so that it is unknown whether somebody holds it.</param>
-    public sealed record StandingByBehind(string Holder, QueueFault? Fault = null);
+    /// <param name="Order">What the operator wants.</param>
+    public sealed record StandingByBehind(string Holder, QueueFault? Fault = null, QueueOrder Order = QueueOrder.Run);
 
     /// <summary>To the parent: the lease was given back, or was not ours, or Redis did not answer in time.</summary>
     public sealed record Released;
 
     private sealed record Attempted(LeaseAttempt Attempt, long SentAt);
+
+    private sealed record Looked(bool IsFree);
+
+    private sealed record OrderRead(LeaseGrant Grant, QueueOrder Order);
+
+    private sealed record OrderUnknown;
 
     private sealed record Renewed(LeaseGrant Grant, bool StillOurs, long SentAt);
 
@@ -60,6 +82,9 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     private QueueFault? _lastFault;
     private LeaseGrant? _grant;
     private LeaseDeadline? _deadline;
+    private bool _isPreferred = true;
+    private bool _wasFree;
+    private QueueOrder _order;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public LeaseActor(LeaseSettings settings, Func<IQueueLease> openLease, TimeProvider time)
@@ -88,6 +113,11 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
             Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TimeSpan.Zero, _settings.PollEvery);
         });
         Receive<Release>(_ => Sender.Tell(new Released()));
+        ReceivePreference();
+        Receive<TryNow>(_ => { });
+        Receive<Looked>(_ => _callUnderWay = false);
+        Receive<OrderRead>(_ => { });
+        Receive<OrderUnknown>(_ => { });
         Receive<Attempted>(message =>
         {
             // An attempt that was under way when the wish ended: what it won is given back.
@@ -104,21 +134,40 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     // Expecting the lease to become free: looks every half second, and takes nothing else up.
     private void StandingBy()
     {
+        _wasFree = false;
         Receive<Tick>(_ =>
         {
             if (_callUnderWay)
                 return;
-            _callUnderWay = true;
-            var sentAt = _time.GetTimestamp();
-            _lease.TryAcquireAsync().PipeTo(Self, Self, attempt => new Attempted(attempt, sentAt), cause => new CallFailed(cause));
+            // Whoever should have it looks as often, and has taken it by the second look.
+            if (_isPreferred || _wasFree)
+                Try();
+            else
+                Look();
         });
+        Receive<TryNow>(_ =>
+        {
+            if (!_callUnderWay)
+                Try();
+        });
+        ReceivePreference();
+        Receive<Looked>(message =>
+        {
+            _callUnderWay = false;
+            _wasFree = message.IsFree;
+            if (!message.IsFree)
+                Say("another process holds it, as it should");
+        });
+        Receive<OrderRead>(_ => { });
+        Receive<OrderUnknown>(_ => { });
         Receive<Attempted>(message =>
         {
             _callUnderWay = false;
+            _wasFree = false;
             if (message.Attempt.Grant is { } grant)
-                Own(grant, message.SentAt);
+                Own(grant, message.SentAt, message.Attempt.Order);
             else
-                Say(message.Attempt.Holder ?? "another process");
+                Say(message.Attempt.Holder ?? "another process", order: message.Attempt.Order);
         });
         Receive<CallFailed>(message =>
         {
@@ -140,6 +189,18 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     private void Owning()
     {
         Receive<Tick>(_ => Renew());
+        ReceivePreference();
+        Receive<TryNow>(_ => { });
+        Receive<Looked>(_ => { });
+        Receive<OrderRead>(message =>
+        {
+            if (message.Grant != _grant || message.Order == _order)
+                return;
+            _order = message.Order;
+            Context.Parent.Tell(new Ordered(_order));
+        });
+        // The renewal beside it tells of a Redis that does not answer.
+        Receive<OrderUnknown>(_ => { });
         Receive<Renewed>(message => message.Grant == _grant, message =>
         {
             _callUnderWay = false;
@@ -171,16 +232,32 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         Receive<ReleaseDone>(_ => { });
     }
 
-    private void Own(LeaseGrant grant, long sentAt)
+    private void ReceivePreference() => Receive<Prefer>(message => _isPreferred = message.IsPreferred);
+
+    private void Try()
+    {
+        _callUnderWay = true;
+        var sentAt = _time.GetTimestamp();
+        _lease.TryAcquireAsync().PipeTo(Self, Self, attempt => new Attempted(attempt, sentAt), cause => new CallFailed(cause));
+    }
+
+    private void Look()
+    {
+        _callUnderWay = true;
+        _lease.IsFreeAsync().PipeTo(Self, Self, isFree => new Looked(isFree), cause => new CallFailed(cause));
+    }
+
+    private void Own(LeaseGrant grant, long sentAt, QueueOrder order)
     {
         _grant = grant;
+        _order = order;
         _deadline = new LeaseDeadline(_time);
         _deadline.Extend(sentAt, _settings.TimeToLive - _settings.SafetyMargin);
         _lastWords = null;
         _lastFault = null;
         Become(Owning);
         Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, _settings.RenewEvery);
-        Context.Parent.Tell(new Acquired(grant, _deadline));
+        Context.Parent.Tell(new Acquired(grant, _deadline, order));
     }
 
     private void Renew()
@@ -198,6 +275,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         var sentAt = _time.GetTimestamp();
         _lease.RenewAsync(grant).PipeTo(
             Self, Self, stillOurs => new Renewed(grant, stillOurs, sentAt), cause => new CallFailed(cause));
+        _lease.ReadOrderAsync().PipeTo(Self, Self, order => new OrderRead(grant, order), _ => new OrderUnknown());
     }
 
     private void Lose(string reason)
@@ -232,14 +310,14 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         return new ReleaseDone();
     }
 
-    private void Say(string words, QueueFault? fault = null)
+    private void Say(string words, QueueFault? fault = null, QueueOrder order = QueueOrder.Run)
     {
         // The words about one fault differ from attempt to attempt; it is told once.
         if (words == _lastWords || (fault is not null && fault == _lastFault))
             return;
         _lastWords = words;
         _lastFault = fault;
-        Context.Parent.Tell(new StandingByBehind(words, fault));
+        Context.Parent.Tell(new StandingByBehind(words, fault, order));
     }
 
     private static string Words(Exception cause) =>

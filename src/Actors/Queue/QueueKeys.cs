@@ -24,6 +24,7 @@ public sealed record QueueKeys
         Scheduled = tagged + ":scheduled";
         Seen = tagged + ":seen";
         ScheduledContent = tagged + ":scheduled-content";
+        Order = tagged + ":order";
         None = tagged + ":none";
     }
 
@@ -69,6 +70,9 @@ public sealed record QueueKeys
     /// <summary>What is sent of those.</summary>
     public string ScheduledContent { get; }
 
+    /// <summary>What the operator wants of the queue; absent: to run.</summary>
+    public string Order { get; }
+
     /// <summary>
     /// A key in the queue's slot that never exists: deleting it is the first write of every script,
     /// one that also a full Redis allows.
@@ -77,7 +81,7 @@ public sealed record QueueKeys
 
     /// <summary>Every key that is derived.</summary>
     public IReadOnlyList<string> All =>
-        [Inflight, Runs, Lease, Confirmed, Dead, Outcomes, Inbound, Replies, Awaiting, Kept, Scheduled, ScheduledContent, Seen, None];
+        [Inflight, Runs, Lease, Confirmed, Dead, Outcomes, Inbound, Replies, Awaiting, Kept, Scheduled, ScheduledContent, Seen, Order, None];
 
     /// <summary>The lease that guards a component domain, whatever queue feeds it.</summary>
     public static string DomainLease(string domain) => "bridge:domain:" + domain;

@@ -43,6 +43,10 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     /// <summary>Take nothing more; hand over what the journal still has, then say so.</summary>
     public sealed record StopTaking;
 
+    /// <summary>Take nothing for now, or take again. What was taken is handed over and settled meanwhile.</summary>
+    /// <param name="Taking">Whether to take.</param>
+    public sealed record SetTaking(bool Taking);
+
     /// <summary>Settle what is pending, then say so to the sender. For the end of a drain.</summary>
     public sealed record FlushSettlements;
 
@@ -140,6 +144,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
 
     private Settlement _pending = Settlement.Nothing;
     private Settlement? _settling;
+    private bool _paused;
     private bool _stopping;
     private bool _stopReported;
     private IActorRef? _flushRequester;
@@ -184,6 +189,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             Pump();
         });
         Receive<StopTaking>(_ => OnStopTaking());
+        Receive<SetTaking>(OnSetTaking);
         Receive<FlushSettlements>(_ =>
         {
             _flushRequester = Sender;
@@ -242,6 +248,18 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         // A wait that is under way would take when it ends. A new session makes its take stale; what
         // it took before stands in the journal and is read from there.
         BeginLife(TimeSpan.Zero);
+    }
+
+    private void OnSetTaking(SetTaking message)
+    {
+        if (message.Taking != _paused)
+            return;
+        _paused = !message.Taking;
+        // As in a stop: a wait that is under way would take.
+        if (_paused && _session is not null)
+            BeginLife(TimeSpan.Zero);
+        else
+            Pump();
     }
 
     private void OnRecovered(Recovered message)
@@ -419,10 +437,10 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         {
             if (!CursorAtEnd)
                 ReadOn();
-            else if (!_stopping)
-                TakeMore();
-            else
+            else if (_stopping)
                 ReportStop();
+            else if (!_paused)
+                TakeMore();
         }
         else if (_stopping)
             ReportStop();

@@ -19,10 +19,13 @@ public abstract class TwoKeyLease : IQueueLease
     /// <inheritdoc />
     public async Task<LeaseAttempt> TryAcquireAsync()
     {
+        var order = await ReadOrderAsync().ConfigureAwait(false);
+        if (order == QueueOrder.Drain)
+            return new LeaseAttempt(null, "it is to stay drained until `bridge resume`", order);
         var token = _token ??= NewToken();
         var (granted, epoch) = await AcquireQueueAsync(token).ConfigureAwait(false);
         if (!granted)
-            return new LeaseAttempt(null, QueueHolder(epoch));
+            return new LeaseAttempt(null, QueueHolder(epoch), order);
         // From here on it is either handed out or released.
         _token = null;
         var grant = new LeaseGrant(token, epoch);
@@ -41,9 +44,9 @@ public abstract class TwoKeyLease : IQueueLease
         }
 
         if (both)
-            return new LeaseAttempt(grant, null);
+            return new LeaseAttempt(grant, null, order);
         await ReleaseQueueAsync(token).ConfigureAwait(false);
-        return new LeaseAttempt(null, DomainHolder(lives));
+        return new LeaseAttempt(null, DomainHolder(lives), order);
     }
 
     /// <inheritdoc />
@@ -62,6 +65,12 @@ public abstract class TwoKeyLease : IQueueLease
         ArgumentNullException.ThrowIfNull(grant);
         await Task.WhenAll(ReleaseQueueAsync(grant.Token), ReleaseDomainAsync(grant.Token)).ConfigureAwait(false);
     }
+
+    /// <inheritdoc />
+    public abstract Task<QueueOrder> ReadOrderAsync();
+
+    /// <inheritdoc />
+    public abstract Task<bool> IsFreeAsync();
 
     /// <summary>Does nothing: the connection is its owner's, and a lease that nobody renews ends by itself.</summary>
     public ValueTask DisposeAsync()

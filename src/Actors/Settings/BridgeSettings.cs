@@ -12,6 +12,9 @@ public sealed record BridgeSettings
     /// <summary>Name in logs, metrics and actor paths: letters, digits, <c>-</c> and <c>_</c>.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Differs where anything in the settings does, secrets included, of which it tells nothing.</summary>
+    public string Fingerprint { get; init; } = "";
+
     /// <summary>The Redis side.</summary>
     public required QueueSettings Queue { get; init; }
 

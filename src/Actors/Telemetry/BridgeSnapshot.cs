@@ -1,3 +1,5 @@
+using Bridge.Queue;
+
 namespace Bridge.Telemetry;
 
 /// <summary>What a bridge is to its queue.</summary>
@@ -53,6 +55,12 @@ public sealed record BridgeSnapshot
 
     /// <summary>What it is to its queue.</summary>
     public BridgeRole Role { get; init; }
+
+    /// <summary>The epoch of the lease, which rises with each owner; null where it is not ours.</summary>
+    public long? Epoch { get; init; }
+
+    /// <summary>What the operator wants of the queue, as of the last look; one that stands by may not know.</summary>
+    public QueueOrder Order { get; init; }
 
     /// <summary>Where its connection stands.</summary>
     public ConnectionState Connection { get; init; }
@@ -127,5 +135,5 @@ public sealed record BridgeSnapshot
     public bool IsBusy =>
         Role == BridgeRole.Owner
         && Connection == ConnectionState.Established
-        && (QueueLength > 0 || UnconfirmedEntries > 0);
+        && ((QueueLength > 0 && Order == QueueOrder.Run) || UnconfirmedEntries > 0);
 }

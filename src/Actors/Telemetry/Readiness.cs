@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bridge.Queue;
 
 namespace Bridge.Telemetry;
 
@@ -45,7 +46,7 @@ public static class Readiness
                     $"nothing confirmed for {Seconds(now - since)}, with {snapshot.UnconfirmedEntries} unconfirmed and {snapshot.QueueLength} queued"));
         }
 
-        return (true, "connected to " + (snapshot.Endpoint ?? "the XMPP server"));
+        return (true, (snapshot.Order == QueueOrder.Pause ? "paused: takes nothing; " : "") + "connected to " + (snapshot.Endpoint ?? "the XMPP server"));
     }
 
     private static string NotConnected(BridgeSnapshot snapshot)

@@ -40,6 +40,9 @@ public sealed class StatusBoard(TimeProvider time)
     /// <summary>The newest snapshot of a bridge; null while it published none.</summary>
     public BridgeSnapshot? Find(string bridge) => snapshots.GetValueOrDefault(bridge);
 
+    /// <summary>Forgets a bridge that there is no more.</summary>
+    public void Remove(string bridge) => snapshots.TryRemove(bridge, out _);
+
     private static BridgeSnapshot Stamp(BridgeSnapshot snapshot, DateTimeOffset? busySince, DateTimeOffset now) =>
         snapshot with { PublishedAt = now, BusySince = snapshot.IsBusy ? busySince ?? now : null };
 }

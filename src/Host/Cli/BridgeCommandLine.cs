@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Bridge.Host.Cli;
 
-/// <summary>The command line: <c>bridge run | check | send | tail | dead | config</c>, with help that one can work from.</summary>
+/// <summary>The command line: <c>bridge run | check | send | tail | dead | status | pause | resume | drain | config</c>, with help that one can work from.</summary>
 internal static class BridgeCommandLine
 {
     private const string Essentials =
@@ -21,6 +21,8 @@ internal static class BridgeCommandLine
                               or held (and then lived on for the hold)      (held)
           BRIDGE_HOLD         the hold, with its unit                       (2s)
           BRIDGE_HTTP         /health/live, /health/ready, /metrics; or off (127.0.0.1:9180)
+          BRIDGE_CLUSTER_SEEDS, _HOST, _PORT, _BIND
+                              nodes that know one another; see `bridge config`
 
         Files are HOCON; `bridge config` prints every setting with its default, range and reason.
         """;
@@ -30,6 +32,8 @@ internal static class BridgeCommandLine
         Stopping: on SIGTERM or Ctrl-C Bridge takes nothing more, finishes and confirms what is in
         flight (at most drain-timeout, 5s), settles it in Redis, closes the stream and gives the
         queue back. A second signal ends it at once; what was not settled is sent again.
+        SIGHUP reads the configuration again: bridges that are new start, those that are gone or
+        changed drain, the others notice nothing. One with mistakes changes nothing.
 
         HTTP: /health/live answers 200 while the process works; /health/ready 200 while every bridge
         stands by, or is connected and progresses, else 503 with the reasons; /metrics is Prometheus.
@@ -84,8 +88,11 @@ internal static class BridgeCommandLine
             SendCommand.Create(),
             TailCommand.Create(),
             DeadCommand.Create(),
+            StatusCommand.Create(),
             ConfigCommand.Create(),
         };
+        foreach (var command in OrderCommands.Create())
+            root.Add(command);
         foreach (var option in root.Options)
         {
             if (option is HelpOption { Action: SynchronousCommandLineAction usual } help)

@@ -19,6 +19,20 @@ internal static class ConfigurationSource
     /// <summary>Reads the configuration; null after having written every mistake to the error output.</summary>
     public static async Task<HostConfiguration?> ReadAsync(IReadOnlyList<string> paths, TextWriter error, CancellationToken cancellation)
     {
+        var result = await ReadAsync(paths, cancellation);
+        if (result.Configuration is not null)
+            return result.Configuration;
+        await error.WriteLineAsync(result.Mistakes.Length == 1
+            ? "bridge: a mistake in the configuration; nothing was started."
+            : $"bridge: {result.Mistakes.Length} mistakes in the configuration; nothing was started.");
+        foreach (var mistake in result.Mistakes)
+            await error.WriteLineAsync("  " + mistake);
+        return null;
+    }
+
+    /// <summary>Reads the configuration, or finds every mistake.</summary>
+    public static async Task<ConfigurationResult> ReadAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
+    {
         var files = new List<ConfigurationText>();
         var mistakes = new List<ConfigurationMistake>();
         foreach (var path in paths)
@@ -37,14 +51,7 @@ internal static class ConfigurationSource
         var result = ConfigurationReader.Read(files, Environment(), File.ReadAllText);
         // What an unreadable file would have set cannot be missed.
         mistakes.AddRange(mistakes.Count == 0 ? result.Mistakes : result.Mistakes.Where(mistake => mistake.File is not null));
-        if (mistakes.Count == 0)
-            return result.Configuration;
-        await error.WriteLineAsync(mistakes.Count == 1
-            ? "bridge: a mistake in the configuration; nothing was started."
-            : $"bridge: {mistakes.Count} mistakes in the configuration; nothing was started.");
-        foreach (var mistake in mistakes)
-            await error.WriteLineAsync("  " + mistake);
-        return null;
+        return mistakes.Count == 0 ? result : new ConfigurationResult(null, [.. mistakes]);
     }
 
     private static Dictionary<string, string> Environment()

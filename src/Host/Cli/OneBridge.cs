@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Bridge.Host.Configuration;
 using Bridge.Queue;
 using Bridge.Settings;
 
@@ -22,25 +23,39 @@ internal static class OneBridge
             var configuration = await ConfigurationSource.ReadAsync(result.GetValue(files) ?? [], error, cancellation);
             if (configuration is null)
                 return ExitCodes.Misconfigured;
-            var wanted = result.GetValue(name);
-            var candidates = configuration.Bridges.Where(bridge => wanted is null || bridge.Name == wanted).ToList();
-            if (candidates.Count != 1)
-            {
-                await error.WriteLineAsync($"bridge: --bridge must be one of {string.Join(", ", configuration.Bridges.Select(bridge => bridge.Name))}");
-                return ExitCodes.Misconfigured;
-            }
-
-            try
-            {
-                return await act(candidates[0], result, cancellation);
-            }
-            catch (QueueFaultException exception)
-            {
-                await error.WriteLineAsync("bridge: " + OneLine(exception.Message));
-                return ExitCodes.Failed;
-            }
+            return await ChooseAsync(configuration, result.GetValue(name), "--bridge", error) is { } bridge
+                ? await ActAsync(error, () => act(bridge, result, cancellation))
+                : ExitCodes.Misconfigured;
         });
         return command;
+    }
+
+    /// <summary>The bridge of that name, or the only one; null after having said which there are.</summary>
+    /// <param name="configuration">Where they are configured.</param>
+    /// <param name="wanted">The name; null where none was given.</param>
+    /// <param name="said">Where it was to be given.</param>
+    /// <param name="error">Where to complain.</param>
+    public static async Task<BridgeSettings?> ChooseAsync(HostConfiguration configuration, string? wanted, string said, TextWriter error)
+    {
+        var candidates = configuration.Bridges.Where(bridge => wanted is null || bridge.Name == wanted).ToList();
+        if (candidates.Count == 1)
+            return candidates[0];
+        await error.WriteLineAsync($"bridge: {said} must be one of {string.Join(", ", configuration.Bridges.Select(bridge => bridge.Name))}");
+        return null;
+    }
+
+    /// <summary>Turns a refusal of Redis into words.</summary>
+    public static async Task<int> ActAsync(TextWriter error, Func<Task<int>> act)
+    {
+        try
+        {
+            return await act();
+        }
+        catch (QueueFaultException exception)
+        {
+            await error.WriteLineAsync("bridge: " + OneLine(exception.Message));
+            return ExitCodes.Failed;
+        }
     }
 
     /// <summary>Without control characters, which could move a terminal's cursor or change its colours.</summary>

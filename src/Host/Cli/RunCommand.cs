@@ -16,14 +16,15 @@ internal static class RunCommand
         command.SetAction(async (result, cancellation) =>
         {
             using var signals = new StopSignals();
-            var configuration = await ConfigurationSource.ReadAsync(
-                result.GetValue(files) ?? [], result.InvocationConfiguration.Error, cancellation);
+            using var reloads = new ReloadSignal();
+            var paths = result.GetValue(files) ?? [];
+            var configuration = await ConfigurationSource.ReadAsync(paths, result.InvocationConfiguration.Error, cancellation);
             if (configuration is null)
                 return ExitCodes.Misconfigured;
             try
             {
                 await using var host = new BridgeHost(configuration);
-                return await host.RunAsync(signals) ? ExitCodes.Done : ExitCodes.Failed;
+                return await host.RunAsync(signals, reloads, () => ConfigurationSource.ReadAsync(paths, cancellation));
             }
             catch (HttpAddressException exception)
             {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Bridge.Queue;
@@ -28,6 +29,7 @@ internal sealed partial class BridgeReader(
     private const int LongestPattern = 512;
 
     private readonly SettingReader read = new(section, mistakes);
+    private readonly List<string> contents = [];
 
     /// <summary>Whether the text may name a bridge.</summary>
     public static bool IsName(string text) => BridgeName().IsMatch(text);
@@ -75,7 +77,32 @@ internal sealed partial class BridgeReader(
             Lease = ReadLease(queue),
             Writers = read.Number("writers", 1, 64),
             DrainTimeout = read.Duration("drain-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(10)),
+            Fingerprint = Fingerprint(),
         };
+    }
+
+    /// <summary>Of every setting and of what the files that settings name hold, so that a secret that was exchanged counts as well.</summary>
+    private string Fingerprint()
+    {
+        var text = new StringBuilder();
+        Append(section);
+        foreach (var content in contents)
+            text.Append('\0').Append(content);
+        text.Append('\0').Append(secret);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+
+        void Append(ConfigurationSection from)
+        {
+            foreach (var (key, node) in from.Children.OrderBy(child => child.Key, StringComparer.Ordinal))
+            {
+                text.Append(key).Append('\0');
+                if (node is ConfigurationSection inner)
+                    Append(inner);
+                else if (node is ConfigurationValue value)
+                    text.Append(value.Text ?? string.Join('\u0001', value.Items ?? []));
+                text.Append('\0');
+            }
+        }
     }
 
     private QueueSettings ReadQueue(WindowSettings window)
@@ -319,7 +346,9 @@ internal sealed partial class BridgeReader(
     {
         try
         {
-            return readFile(file);
+            var content = readFile(file);
+            contents.Add(content);
+            return content;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -449,7 +478,7 @@ internal sealed partial class BridgeReader(
 
     private LeaseSettings ReadLease(QueueSettings queue)
     {
-        var ttl = read.Duration("lease.ttl", TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(5));
+        var ttl = read.Duration("lease.ttl", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         var renew = read.Duration("lease.renew", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         var margin = read.Duration("lease.margin", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         // One renewal may take the whole deadline of a call, and the owner must not stop for that.

@@ -15,7 +15,8 @@ public static class ConfigurationReader
 {
     private const string DefaultBridgeName = "main";
 
-    private static readonly Lazy<ConfigurationText> Embedded = new(ReadEmbedded);
+    private static readonly Lazy<ConfigurationText> Embedded = new(() => ReadEmbedded("reference.conf"));
+    private static readonly Lazy<ConfigurationText> ClusterReference = new(() => ReadEmbedded("cluster.conf"));
 
     /// <summary>The program's <c>hocon/reference.conf</c>, which owns every default.</summary>
     public static ConfigurationText Reference => Embedded.Value;
@@ -36,6 +37,8 @@ public static class ConfigurationReader
         var defaults = (ConfigurationSection)schema.Find("defaults")!;
         var root = reference.Root;
         var akka = reference.Config;
+        var clusterAkka = HoconText.Parse(ClusterReference.Value, mistakes)?.Config
+            ?? throw new InvalidOperationException($"{ClusterReference.Value.Name}: {mistakes[0].Found}");
         var unreadable = false;
         foreach (var file in files)
         {
@@ -48,6 +51,7 @@ public static class ConfigurationReader
             FindUnknownKeys(parsed.Root, schema, defaults, mistakes);
             root = root.With(parsed.Root);
             akka = parsed.Config.WithFallback(akka);
+            clusterAkka = parsed.Config.WithFallback(clusterAkka);
         }
 
         CheckVariables(environment, mistakes);
@@ -57,6 +61,7 @@ public static class ConfigurationReader
             "log.level",
             ("info", LogLevel.Information), ("debug", LogLevel.Debug), ("warning", LogLevel.Warning), ("error", LogLevel.Error));
         var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
+        var cluster = ReadCluster(root, environment, mistakes);
         var bridges = ReadBridges(root, environment, readFile, mistakes);
         if (mistakes.Count > 0)
             return new ConfigurationResult(null, [.. Tidy(mistakes, unreadable)]);
@@ -67,12 +72,17 @@ public static class ConfigurationReader
                 Http = http,
                 LogLevel = logLevel,
                 LogFormat = logFormat,
-                Akka = ConfigurationFactory.Empty.WithFallback(akka.GetConfig("akka") is { } section
-                    ? section.Root.AtKey("akka")
-                    : ConfigurationFactory.Empty),
+                Cluster = cluster,
+                ProcessFingerprint = string.Join('\n', http, logLevel, logFormat, cluster is null ? "" : cluster with { Seeds = [] }, string.Join(',', cluster?.Seeds ?? []), akka.GetConfig("akka")?.Root),
+                Akka = AkkaOf(akka),
+                ClusterAkka = AkkaOf(clusterAkka),
             },
             []);
     }
+
+    private static Config AkkaOf(Config config) => ConfigurationFactory.Empty.WithFallback(config.GetConfig("akka") is { } section
+        ? section.Root.AtKey("akka")
+        : ConfigurationFactory.Empty);
 
     /// <summary>
     /// Each mistake once, though every bridge meets one in the defaults. A mistake in the reference
@@ -103,6 +113,54 @@ public static class ConfigurationReader
             return new HttpAddress(any ? "*" : host, port);
         process.Mistake("http", SettingReader.Quote(text), "address:port with an IP address, localhost or * for the address, such as 127.0.0.1:9180, or off");
         return null;
+    }
+
+    private static ClusterSettings? ReadCluster(
+        ConfigurationSection root, IReadOnlyDictionary<string, string> environment, List<ConfigurationMistake> mistakes)
+    {
+        if (root.Find("bridge", "cluster") is not ConfigurationSection section)
+            return null; // Reported with the unknown keys.
+        foreach (var (variable, path) in EnvironmentKeys.OfCluster)
+            if (IsSet(environment, variable, out var value))
+                section = section.With(path, new ConfigurationValue(variable, null, value, null));
+        var read = new SettingReader(section, mistakes);
+        var host = read.Text("host");
+        if (!IsHost(host))
+            read.Mistake("host", SettingReader.Quote(host), "the name or IP address by which the other nodes reach this one");
+        var port = read.Number("port", 1, 65535);
+        var bind = read.Text("bind");
+        if (bind.Length > 0 && !IPAddress.TryParse(bind, out _))
+            read.Mistake("bind", SettingReader.Quote(bind), "an IP address to listen on, such as 0.0.0.0, or nothing");
+        var seeds = ImmutableArray.CreateBuilder<string>();
+        foreach (var text in read.Texts("seeds"))
+        {
+            if (!HostAndPort.TryParse(text, out var seed, out var seedPort) || seedPort == 0)
+                read.Mistake("seeds", SettingReader.Quote(text), "host:port of nodes, such as bridge-0.bridge:9181; several separated by commas");
+            else if (HostAndPort.IsLoopback(host) && !HostAndPort.IsLoopback(seed))
+                read.Mistake("host", SettingReader.Quote(host), "an address that the other nodes reach, because there are seeds on other machines");
+            else
+                seeds.Add(ClusterSettings.NameOf(seed, seedPort));
+        }
+
+        var settle = read.Duration("settle", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        var redis = read.Text("redis");
+        if (seeds.Count == 0)
+            return null;
+        if (redis.Length == 0)
+            redis = IsSet(environment, "BRIDGE_REDIS", out var fromEnvironment)
+                ? fromEnvironment
+                : (root.Find("bridge", "defaults", "redis") as ConfigurationValue)?.Text?.Trim() ?? "";
+        return new ClusterSettings
+        {
+            Host = host,
+            Port = port,
+            Bind = bind.Length == 0 ? host : bind,
+            Seeds = seeds.ToImmutable(),
+            SettleTime = settle,
+            Redis = redis,
+        };
+
+        static bool IsHost(string text) => IPAddress.TryParse(text, out _) || Uri.CheckHostName(text) is UriHostNameType.Dns;
     }
 
     private static ImmutableArray<BridgeSettings> ReadBridges(
@@ -260,11 +318,11 @@ public static class ConfigurationReader
         return value.Length > 0;
     }
 
-    private static ConfigurationText ReadEmbedded()
+    private static ConfigurationText ReadEmbedded(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("reference.conf")
-            ?? throw new InvalidOperationException("reference.conf is missing from the program.");
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException($"{name} is missing from the program.");
         using var reader = new StreamReader(stream);
-        return new ConfigurationText("reference.conf", reader.ReadToEnd());
+        return new ConfigurationText(name, reader.ReadToEnd());
     }
 }

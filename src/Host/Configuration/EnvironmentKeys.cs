@@ -12,6 +12,15 @@ internal static class EnvironmentKeys
     /// <summary>Where HTTP is served.</summary>
     public const string Http = "BRIDGE_HTTP";
 
+    /// <summary>Variables of the cluster: name, and the path of the setting within it.</summary>
+    public static readonly (string Variable, string Path)[] OfCluster =
+    [
+        ("BRIDGE_CLUSTER_SEEDS", "seeds"),
+        ("BRIDGE_CLUSTER_HOST", "host"),
+        ("BRIDGE_CLUSTER_PORT", "port"),
+        ("BRIDGE_CLUSTER_BIND", "bind"),
+    ];
+
     /// <summary>Variables that hold for every bridge: name, and the path of the setting within a bridge.</summary>
     public static readonly (string Variable, string Path)[] ForEveryBridge =
     [
@@ -35,6 +44,7 @@ internal static class EnvironmentKeys
     [
         .. ForEveryBridge.Select(row => row.Variable),
         .. ForASingleBridge.Select(row => row.Variable),
+        .. OfCluster.Select(row => row.Variable),
         Secret,
         Http,
     ];

@@ -37,6 +37,15 @@ public sealed record HostConfiguration
     /// <summary>How log lines look.</summary>
     public required LogFormat LogFormat { get; init; }
 
+    /// <summary>How this node finds the others; null: it works by the lease alone.</summary>
+    public required ClusterSettings? Cluster { get; init; }
+
+    /// <summary>Differs where anything does that stands outside of the bridges.</summary>
+    public required string ProcessFingerprint { get; init; }
+
+    /// <summary>The <c>akka</c> section for the cluster's actor system.</summary>
+    public required Akka.Configuration.Config ClusterAkka { get; init; }
+
     /// <summary>The <c>akka</c> section for the actor system.</summary>
     public required Akka.Configuration.Config Akka { get; init; }
 }

@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using Akka.Actor;
 using Akka.Hosting;
+using Bridge.Cluster;
 using Bridge.Host.Checks;
+using Bridge.Host.Cli;
 using Bridge.Host.Configuration;
 using Bridge.Telemetry;
 
@@ -16,11 +18,14 @@ internal sealed partial class BridgeHost : IAsyncDisposable
 
     private readonly IHost host;
     private readonly ILogger logger;
-    private readonly TimeSpan drainDeadline;
+    private readonly HostConfiguration configuration;
+    private readonly ConfiguredBridges bridges;
+    private readonly ClusterNode? cluster;
 
     public BridgeHost(HostConfiguration configuration)
     {
-        drainDeadline = configuration.Bridges.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
+        this.configuration = configuration;
+        bridges = new ConfiguredBridges(configuration.Bridges);
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings
         {
             ApplicationName = "bridge",
@@ -34,7 +39,9 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddSingleton(TimeProvider.System)
             .AddSingleton<StatusBoard>(services => new StatusBoard(services.GetRequiredService<TimeProvider>()))
             .AddSingleton<StatusGauges>()
+            .AddSingleton<ClusterBoard>()
             .AddSingleton(configuration)
+            .AddSingleton(bridges)
             .AddHostedService<SmallNursery>();
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
@@ -45,15 +52,24 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddHocon(configuration.Akka, HoconAddMode.Prepend)
             .WithBridges(configuration.Bridges, services.GetRequiredService<StatusBoard>()));
         host = builder.Build();
-        logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Bridge.Host");
+        var services = host.Services;
+        logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Bridge.Host");
+        if (configuration.Cluster is not null)
+            cluster = new ClusterNode(
+                configuration, bridges, services.GetRequiredService<StatusBoard>(), services.GetRequiredService<ClusterBoard>(),
+                services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
     }
 
-    /// <summary>Runs until a signal comes. False: it ended for another reason.</summary>
+    private TimeSpan DrainDeadline => bridges.Current.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
+
+    /// <summary>Runs until a signal to stop comes, and gives the exit code.</summary>
+    /// <param name="signals">Ends it.</param>
+    /// <param name="reloads">Has the configuration read again.</param>
+    /// <param name="read">Reads it.</param>
     /// <exception cref="HttpAddressException">HTTP cannot be served where it is configured.</exception>
-    public async Task<bool> RunAsync(StopSignals signals)
+    public async Task<int> RunAsync(StopSignals signals, ReloadSignal reloads, Func<Task<ConfigurationResult>> read)
     {
         _ = host.Services.GetRequiredService<StatusGauges>();
-        var configuration = host.Services.GetRequiredService<HostConfiguration>();
         foreach (var bridge in configuration.Bridges)
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
         await host.StartAsync();
@@ -63,28 +79,81 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = host.Services.GetRequiredService<IHostApplicationLifetime>()
             .ApplicationStopping.Register(stopping.SetResult);
+        var actor = await host.Services.GetRequiredService<ActorRegistry>().GetAsync<BridgesActor>();
+        if (cluster is not null)
+            await cluster.StartAsync(actor, configuration.Cluster!);
+        var refused = cluster?.Refused ?? new TaskCompletionSource<IReadOnlyList<string>>().Task;
 
-        var signalled = await Task.WhenAny(signals.First, stopping.Task) == signals.First;
-        if (signalled)
+        var reload = reloads.NextAsync();
+        while (await Task.WhenAny(signals.First, stopping.Task, refused, reload) == reload)
         {
-            LogSignal(await signals.First, drainDeadline);
-            await DrainAsync();
+            await ReloadAsync(actor, await read());
+            reload = reloads.NextAsync();
+        }
+
+        var code = ExitCodes.Done;
+        if (stopping.Task.IsCompleted)
+        {
+            LogUnexpectedEnd();
+            code = ExitCodes.Failed;
         }
         else
-            LogUnexpectedEnd();
+        {
+            if (signals.First.IsCompleted)
+                LogSignal(await signals.First, DrainDeadline);
+            else
+            {
+                LogRefused(string.Join("; ", await refused));
+                code = ExitCodes.Misconfigured;
+            }
 
+            if (cluster is not null)
+                await cluster.AnnounceLeaveAsync();
+            await DrainAsync(actor);
+        }
+
+        if (cluster is not null)
+            await cluster.LeaveAsync();
         await host.StopAsync();
         LogStopped();
-        return signalled;
+        return code;
     }
 
     /// <inheritdoc />
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        if (cluster is not null)
+            await cluster.DisposeAsync();
         if (host is IAsyncDisposable disposable)
-            return disposable.DisposeAsync();
-        host.Dispose();
-        return ValueTask.CompletedTask;
+            await disposable.DisposeAsync();
+        else
+            host.Dispose();
+    }
+
+    /// <summary>Applies a configuration whole, or says what keeps it from that and changes nothing.</summary>
+    private async Task ReloadAsync(IActorRef actor, ConfigurationResult result)
+    {
+        if (result.Configuration is not { } wanted)
+        {
+            LogNotReloaded(string.Join("; ", result.Mistakes));
+            return;
+        }
+
+        if (cluster is not null && await cluster.CheckAsync(wanted.Bridges) is { Count: > 0 } conflicts)
+        {
+            LogNotReloaded(string.Join("; ", conflicts));
+            return;
+        }
+
+        if (wanted.ProcessFingerprint != configuration.ProcessFingerprint)
+            LogNeedsRestart();
+        bridges.Replace(wanted.Bridges);
+        var applied = await actor.Ask<BridgesActor.Applied>(new BridgesActor.Apply(wanted.Bridges), TimeSpan.FromSeconds(10));
+        foreach (var bridge in wanted.Bridges.Where(bridge => applied.Added.Contains(bridge.Name) || applied.Changed.Contains(bridge.Name)))
+        {
+            LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
+            _ = WarnOfRedisAsync(bridge);
+        }
     }
 
     /// <summary>Says at the start, in plain words, what of this Redis may lose messages or will not work.</summary>
@@ -106,17 +175,16 @@ internal sealed partial class BridgeHost : IAsyncDisposable
                 LogRedisFact(bridge.Name, fact[5..].Trim());
     }
 
-    private async Task DrainAsync()
+    private async Task DrainAsync(IActorRef actor)
     {
-        var bridges = await host.Services.GetRequiredService<ActorRegistry>().GetAsync<BridgesActor>();
         try
         {
-            await bridges.Ask<BridgesActor.Drained>(BridgesActor.Drain.Instance, drainDeadline);
+            await actor.Ask<BridgesActor.Drained>(BridgesActor.Drain.Instance, DrainDeadline);
             LogDrained();
         }
         catch (AskTimeoutException)
         {
-            LogNotDrained(drainDeadline);
+            LogNotDrained(DrainDeadline);
         }
     }
 
@@ -132,6 +200,15 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     [LoggerMessage(LogLevel.Information, "Bridge {Bridge}: Redis could not be checked: {Cause}")]
     private partial void LogRedisUnchecked(string bridge, string cause);
 
+    [LoggerMessage(LogLevel.Error, "The configuration is not reloaded, and nothing has changed: {Mistakes}")]
+    private partial void LogNotReloaded(string mistakes);
+
+    [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, log, cluster, akka) needs a restart of this process")]
+    private partial void LogNeedsRestart();
+
+    [LoggerMessage(LogLevel.Critical, "This node must not join the cluster and ends: {Conflicts}. Give all nodes the same bridges, or new names to new ones")]
+    private partial void LogRefused(string conflicts);
+
     [LoggerMessage(LogLevel.Information, "Every bridge has drained")]
     private partial void LogDrained();
 
@@ -143,12 +220,4 @@ internal sealed partial class BridgeHost : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Information, "Stopped")]
     private partial void LogStopped();
-
-    /// <summary>Replaces the console lifetime, which has a notion of its own of what a signal means.</summary>
-    private sealed class SignalledElsewhere : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

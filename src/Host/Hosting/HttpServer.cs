@@ -3,6 +3,7 @@ using System.Net.Mime;
 using System.Net.Sockets;
 using System.Text.Json;
 using Akka.Actor;
+using Bridge.Cluster;
 using Bridge.Host.Configuration;
 using Bridge.Settings;
 using Bridge.Telemetry;
@@ -17,12 +18,14 @@ namespace Bridge.Host.Hosting;
 internal sealed class HttpAddressException(string message, Exception inner) : Exception(message, inner);
 
 /// <summary>
-/// Serves <c>/health/live</c>, <c>/health/ready</c> and <c>/metrics</c>. A web application of its
+/// Serves <c>/health/live</c>, <c>/health/ready</c>, <c>/api/status</c> and <c>/metrics</c>. A web application of its
 /// own inside the host, because it must be up before the actors start and must outlive them.
 /// </summary>
 internal sealed partial class HttpServer(
     HostConfiguration configuration,
+    ConfiguredBridges bridges,
     StatusBoard board,
+    ClusterBoard cluster,
     TimeProvider time,
     ILoggerFactory loggers,
     IHostApplicationLifetime lifetime,
@@ -38,6 +41,7 @@ internal sealed partial class HttpServer(
     {
         application.MapGet("/health/live", AnswerLive);
         application.MapGet("/health/ready", AnswerReady);
+        application.MapGet("/api/status", AnswerStatus);
         application.MapPrometheusScrapingEndpoint("/metrics");
         try
         {
@@ -60,7 +64,7 @@ internal sealed partial class HttpServer(
         }
 
         // Now that they are listened to.
-        foreach (var bridge in configuration.Bridges)
+        foreach (var bridge in bridges.Current)
         {
             var metrics = new BridgeMetrics(bridge.Name);
             metrics.ShowZeros();
@@ -138,7 +142,7 @@ internal sealed partial class HttpServer(
     private async Task AnswerReady(HttpContext context)
     {
         var now = time.GetUtcNow();
-        var verdicts = configuration.Bridges
+        var verdicts = bridges.Current
             .Select(bridge => (Bridge: bridge, Snapshot: board.Find(bridge.Name)))
             .Select(pair => (pair.Bridge, pair.Snapshot, Verdict: pair.Snapshot is { } snapshot ? Readiness.Ready(snapshot, now) : (Ready: false, Reason: "starting")))
             .ToList();
@@ -154,6 +158,14 @@ internal sealed partial class HttpServer(
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
+
+    /// <summary>How all nodes and bridges stand, as far as this one knows.</summary>
+    private Task AnswerStatus(HttpContext context) => context.Response.WriteAsJsonAsync(
+        StatusReport.Of(
+            cluster.Picture,
+            NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, time.GetUtcNow())),
+        StatusReport.Json,
+        context.RequestAborted);
 
     private static void Write(Utf8JsonWriter writer, BridgeSettings bridge, BridgeSnapshot? snapshot, (bool Ready, string Reason) verdict)
     {

@@ -14,6 +14,15 @@ internal sealed class ScriptedLease : IQueueLease
     /// <summary>The next renewal throws instead of being under way: a mistake in the lease's code.</summary>
     public bool IsBroken { get; set; }
 
+    /// <summary>What the operator wants, as each look finds it.</summary>
+    public QueueOrder Order { get; set; }
+
+    /// <summary>Whether nobody holds it, as each look finds it.</summary>
+    public bool IsFree { get; set; }
+
+    /// <summary>How often it was asked whether it is free.</summary>
+    public int Looks { get; private set; }
+
     public bool Disposed { get; private set; }
 
     public static LeaseGrant Grant(long epoch = 1) => new("token-" + epoch, epoch);
@@ -30,6 +39,14 @@ internal sealed class ScriptedLease : IQueueLease
             throw new InvalidOperationException("a broken lease");
         Renewals.Add(new(grant));
         return Renewals[^1].Task;
+    }
+
+    public Task<QueueOrder> ReadOrderAsync() => Task.FromResult(Order);
+
+    public Task<bool> IsFreeAsync()
+    {
+        Looks++;
+        return Task.FromResult(IsFree);
     }
 
     public Task ReleaseAsync(LeaseGrant grant)

@@ -83,6 +83,12 @@ public sealed class TwoKeyLeaseTests : IAsyncDisposable
 
         public void RunLateReleases() => _late.ForEach(release => release());
 
+        public QueueOrder Order { get; set; }
+
+        public override Task<QueueOrder> ReadOrderAsync() => Task.FromResult(Order);
+
+        public override Task<bool> IsFreeAsync() => Task.FromResult(Queue is null && Domain is null);
+
         protected override Task<(bool Granted, long Number)> AcquireQueueAsync(string token)
         {
             var isFree = (Queue ??= token) == token;

@@ -53,7 +53,7 @@ internal sealed class QueueUnderTest : IAsyncDisposable
 
     public RedisLink Link { get; }
 
-    public RedisLease Lease { get; }
+    public RedisQueueLease Lease { get; }
 
     public IOutboundQueue Queue { get; }
 
@@ -108,7 +108,7 @@ internal sealed class QueueUnderTest : IAsyncDisposable
         return queue;
     }
 
-    public RedisLease LeaseOn(RedisLink link, string domain, TimeSpan? timeToLive = null) => new(
+    public RedisQueueLease LeaseOn(RedisLink link, string domain, TimeSpan? timeToLive = null) => new(
         link,
         Keys,
         domain,

@@ -13,6 +13,10 @@ internal sealed class ModelLease(RedisPort port, SharedConnection link, ModelRed
 
     protected override Task<(bool Granted, long Number)> AcquireDomainAsync(LeaseGrant grant) => CallAsync(() => redis.AcquireDomain(grant, _timeToLive));
 
+    public override Task<QueueOrder> ReadOrderAsync() => Task.FromResult(QueueOrder.Run);
+
+    public override Task<bool> IsFreeAsync() => Task.FromResult(true);
+
     protected override Task<bool> RenewQueueAsync(string token) => CallAsync(() => redis.Renew(token, _timeToLive, domain: false));
 
     protected override Task<bool> RenewDomainAsync(string token) => CallAsync(() => redis.Renew(token, _timeToLive, domain: true));

@@ -12,7 +12,7 @@ namespace Bridge.Queue;
 /// <param name="keys">The queue.</param>
 /// <param name="domain">The component domain.</param>
 /// <param name="settings">Time to live.</param>
-public sealed class RedisLease(RedisLink link, QueueKeys keys, string domain, LeaseSettings settings) : TwoKeyLease
+public sealed class RedisQueueLease(RedisLink link, QueueKeys keys, string domain, LeaseSettings settings) : TwoKeyLease
 {
     private static readonly RedisScript AcquireQueue = RedisScript.Load("lease-acquire-queue");
     private static readonly RedisScript AcquireDomain = RedisScript.Load("lease-acquire-domain");
@@ -25,6 +25,19 @@ public sealed class RedisLease(RedisLink link, QueueKeys keys, string domain, Le
     // In the slot of the domain's own key: a hash tag around the whole name hashes like the name.
     private readonly RedisKey _domainAbsent = "{" + QueueKeys.DomainLease(domain) + "}:none";
     private readonly long _timeToLive = (long)settings.TimeToLive.TotalMilliseconds;
+
+    /// <inheritdoc />
+    public override async Task<QueueOrder> ReadOrderAsync() =>
+        QueueOrders.Read(await link.CallAsync(database => database.StringGetAsync(keys.Order)).ConfigureAwait(false));
+
+    /// <inheritdoc />
+    public override async Task<bool> IsFreeAsync()
+    {
+        var queue = link.CallAsync(database => database.KeyExistsAsync(_queueLease));
+        var domain = link.CallAsync(database => database.KeyExistsAsync(_domainLease));
+        await Task.WhenAll(queue, domain).ConfigureAwait(false);
+        return !await queue.ConfigureAwait(false) && !await domain.ConfigureAwait(false);
+    }
 
     /// <inheritdoc />
     protected override Task<(bool Granted, long Number)> AcquireQueueAsync(string token) =>

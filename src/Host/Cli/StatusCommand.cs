@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Bridge.Host.Configuration;
+using Bridge.Host.Hosting;
+using Bridge.Queue;
+using Bridge.Telemetry;
+
+namespace Bridge.Host.Cli;
+
+/// <summary><c>bridge status</c>: asks a running node how all nodes and bridges stand.</summary>
+internal static class StatusCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    public static Command Create()
+    {
+        var files = ConfigurationSource.CreateOption();
+        var url = new Option<string?>("--url") { Description = "The node to ask, such as http://127.0.0.1:9180; else where this configuration serves HTTP.", HelpName = "URL" };
+        var json = new Option<bool>("--json") { Description = "As it came, a JSON object." };
+        var command = new Command("status", "Show nodes, bridges, owners and queues, as a running node knows them.") { files, url, json };
+        command.SetAction(async (result, cancellation) =>
+        {
+            var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
+            if (await WhereAsync(result.GetValue(url), result.GetValue(files) ?? [], error, cancellation) is not { } where)
+                return ExitCodes.Misconfigured;
+            using var http = new HttpClient { Timeout = Patience };
+            try
+            {
+                var report = await http.GetFromJsonAsync<StatusReport>(new Uri(where, "/api/status"), StatusReport.Json, cancellation);
+                await output.WriteLineAsync(result.GetValue(json) ? JsonSerializer.Serialize(report, StatusReport.Json) : Table(report!));
+                return ExitCodes.Done;
+            }
+            catch (Exception exception) when (exception is HttpRequestException or JsonException or TaskCanceledException)
+            {
+                await error.WriteLineAsync($"bridge: {where} does not tell: {OneBridge.OneLine(exception.Message)}");
+                return ExitCodes.Failed;
+            }
+        });
+        return command;
+    }
+
+    /// <summary>The report for a terminal.</summary>
+    public static string Table(StatusReport report)
+    {
+        List<string[]> nodes = [["NODE", "MEMBER", "VERSION", "HEARD", "OWNS"]];
+        nodes.AddRange(report.Nodes.Select(node => new[]
+        {
+            node.Node + (node.Node == report.Node ? " *" : ""),
+            node.Membership + (node.Leaving ? ", leaving" : ""),
+            node.Version?.Split('+')[0] ?? "-",
+            node.AgeMs is { } age ? Milliseconds(age) + " ago" : "never",
+            node.Owns.IsEmpty ? "-" : string.Join(", ", node.Owns),
+        }));
+        List<string[]> bridges = [["BRIDGE", "OWNER", "EPOCH", "ORDER", "STREAM", "QUEUED", "OLDEST", "JOURNAL", "READY"]];
+        bridges.AddRange(report.Bridges.Select(bridge => new[]
+        {
+            bridge.Name,
+            (bridge.Owner ?? (report.Clustered ? "none" : "another, or none")) + (bridge.Preferred is { } preferred && preferred != bridge.Owner ? $" -> {preferred}" : ""),
+            Number(bridge.Epoch),
+            bridge.Order == QueueOrder.Run ? "run" : QueueOrders.Word(bridge.Order)!,
+            BridgeMetrics.Name(bridge.Connection),
+            bridge.Owner is null ? "-" : Number(bridge.Queued),
+            bridge.OldestMs is { } oldest ? Milliseconds(oldest) : "-",
+            bridge.Owner is null ? "-" : Number(bridge.Journal),
+            (bridge.Ready ? "yes: " : "no: ") + OneBridge.OneLine(bridge.Reason),
+        }));
+        return Columns(nodes) + "\n" + Columns(bridges).TrimEnd('\n');
+    }
+
+    private static async Task<Uri?> WhereAsync(string? url, IReadOnlyList<string> files, TextWriter error, CancellationToken cancellation)
+    {
+        if (url is not null)
+        {
+            if (Uri.TryCreate(url, UriKind.Absolute, out var given) && given.Scheme is "http" or "https")
+                return given;
+            await error.WriteLineAsync("bridge: --url must be such as http://127.0.0.1:9180");
+            return null;
+        }
+
+        var configuration = await ConfigurationSource.ReadAsync(files, error, cancellation);
+        if (configuration is null)
+            return null;
+        if (configuration.Http is { Port: not 0 } http)
+            return new Uri($"http://{(http.Host == "*" ? new HttpAddress("127.0.0.1", http.Port) : http)}");
+        await error.WriteLineAsync("bridge: HTTP is off, or at a free port, in this configuration; give the address with --url");
+        return null;
+    }
+
+    private static string Columns(List<string[]> rows)
+    {
+        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
+        return string.Concat(rows.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd() + "\n"));
+    }
+
+    private static string Number(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Milliseconds(long time) =>
+        time < 1000 ? string.Create(CultureInfo.InvariantCulture, $"{time} ms") : string.Create(CultureInfo.InvariantCulture, $"{time / 1000.0:0.#} s");
+}
