@@ -8,11 +8,14 @@ public sealed record ClusterSettings
     /// <summary>Where other nodes reach this one: a name or an IP address. With the port it is the node's name.</summary>
     public required string Host { get; init; }
 
-    /// <summary>The port of both addresses.</summary>
+    /// <summary>And at which port.</summary>
     public required int Port { get; init; }
 
     /// <summary>The address that is listened on; as a rule the same as <see cref="Host" />.</summary>
-    public required string Bind { get; init; }
+    public required string BindHost { get; init; }
+
+    /// <summary>The port that is listened on; as a rule the same as <see cref="Port" />.</summary>
+    public required int BindPort { get; init; }
 
     /// <summary>Nodes to ask for the way in, <c>host:port</c>; the first one may found the cluster.</summary>
     public required ImmutableArray<string> Seeds { get; init; }

@@ -129,8 +129,10 @@ public static class ConfigurationReader
             read.Mistake("host", SettingReader.Quote(host), "the name or IP address by which the other nodes reach this one");
         var port = read.Number("port", 1, 65535);
         var bind = read.Text("bind");
-        if (bind.Length > 0 && !IPAddress.TryParse(bind, out _))
-            read.Mistake("bind", SettingReader.Quote(bind), "an IP address to listen on, such as 0.0.0.0, or nothing");
+        var (bindHost, bindPort) = (bind.Length == 0 ? host : bind, port);
+        if (bind.Length > 0 && !IPAddress.TryParse(bind, out _)
+            && !(HostAndPort.TryParse(bind, out bindHost, out bindPort) && bindPort > 0 && IPAddress.TryParse(bindHost, out _)))
+            read.Mistake("bind", SettingReader.Quote(bind), "an IP address to listen on, with or without a port, such as 0.0.0.0 or 0.0.0.0:9181, or nothing");
         var seeds = ImmutableArray.CreateBuilder<string>();
         foreach (var text in read.Texts("seeds"))
         {
@@ -154,7 +156,8 @@ public static class ConfigurationReader
         {
             Host = host,
             Port = port,
-            Bind = bind.Length == 0 ? host : bind,
+            BindHost = bindHost,
+            BindPort = bindPort,
             Seeds = seeds.ToImmutable(),
             SettleTime = settle,
             Redis = redis,

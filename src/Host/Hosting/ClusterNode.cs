@@ -145,7 +145,7 @@ internal sealed partial class ClusterNode(
             .ConfigureLoggers(configure => LogOutput.Configure(configure, configuration))
             .AddHocon(configuration.ClusterAkka, HoconAddMode.Prepend)
             .AddHocon(Lease(settings), HoconAddMode.Prepend)
-            .WithRemoting(new RemoteOptions { HostName = settings.Bind, PublicHostName = settings.Host, Port = settings.Port, PublicPort = settings.Port })
+            .WithRemoting(new RemoteOptions { HostName = settings.BindHost, PublicHostName = settings.Host, Port = settings.BindPort, PublicPort = settings.Port })
             .WithClustering(new ClusterOptions())
             .WithActors((system, registry) => registry.Register<ClusterActor>(system.ActorOf(ClusterActor.Props(parts), ClusterActor.Name))));
         return builder.Build();
