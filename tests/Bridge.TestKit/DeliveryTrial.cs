@@ -204,18 +204,28 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <param name="xmppPort">Where it finds the server; null: the server's own port.</param>
     /// <param name="window">How many entries may be unconfirmed.</param>
     /// <param name="shipped">Whether everything is as shipped, the window too.</param>
-    public BridgeProcess Program(ConfirmGrade grade, int? xmppPort = null, int window = 10_000, bool shipped = false) => new(new BridgeProcessOptions
+    /// <param name="redis">Where it finds Redis; null: the trial's own.</param>
+    /// <param name="environment">Further variables, or others in their place; null removes one.</param>
+    /// <param name="configuration">Further HOCON.</param>
+    public BridgeProcess Program(
+        ConfirmGrade grade,
+        int? xmppPort = null,
+        int window = 10_000,
+        bool shipped = false,
+        string? redis = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? configuration = null) => new(new BridgeProcessOptions
     {
-        Environment = new Dictionary<string, string?>
+        Environment = With(environment, new Dictionary<string, string?>
         {
-            ["BRIDGE_REDIS"] = Redis.ConnectionString,
+            ["BRIDGE_REDIS"] = redis ?? Redis.ConnectionString,
             ["BRIDGE_QUEUE"] = Queue,
             ["BRIDGE_QUEUE_KIND"] = Kind == QueueKind.Stream ? "stream" : "list",
             ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
             ["BRIDGE_DOMAIN"] = Domain,
             ["BRIDGE_SECRET"] = _secret,
             ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
-        },
+        }),
         Configuration = $"""
             bridge.defaults.outcomes.mode = {Outcomes.ToString().ToLowerInvariant()}
             bridge.defaults.outcomes.max-entries = {MaxOutcomes.ToString(CultureInfo.InvariantCulture)}
@@ -227,7 +237,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
             bridge.defaults.lease.renew = 500ms
             bridge.defaults.lease.poll = 200ms
             bridge.defaults.lease.margin = 500ms
-            """),
+            """) + "\n" + configuration,
     });
 
     /// <summary>
@@ -354,6 +364,13 @@ public sealed class DeliveryTrial : IAsyncDisposable
         await (Outcomes != OutcomeMode.All && excuses.HasFlag(LedgerExcuses.SessionsDied) ? ArrivedOrBouncedAsync(rest) : Ledger.SettledAsync(rest));
         CompareContents();
         return Ledger.Check();
+    }
+
+    private static Dictionary<string, string?> With(IReadOnlyDictionary<string, string?>? changes, Dictionary<string, string?> environment)
+    {
+        foreach (var (name, value) in changes ?? new Dictionary<string, string?>())
+            environment[name] = value;
+        return environment;
     }
 
     private async Task EnterEndingsAsync()

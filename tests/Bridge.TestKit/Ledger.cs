@@ -364,6 +364,16 @@ public sealed class Ledger(string prefix = "m")
         return ArrivedAsync(count, timeout);
     }
 
+    /// <summary>How many different messages have arrived.</summary>
+    public int ArrivedSoFar
+    {
+        get
+        {
+            lock (_gate)
+                return _arrived;
+        }
+    }
+
     /// <summary>Waits until so many different messages have arrived: the moment for a fault.</summary>
     /// <exception cref="TimeoutException">Fewer have; the message is the report.</exception>
     public async Task ArrivedAsync(int count, TimeSpan timeout)

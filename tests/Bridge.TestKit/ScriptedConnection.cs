@@ -15,6 +15,7 @@ public sealed class ScriptedConnection
     private static readonly TimeSpan ReadSlot = TimeSpan.FromMilliseconds(20);
 
     private readonly ScriptedXmppServer _server;
+    private string _component;
     private readonly Socket _socket;
     private readonly StanzaSplitter _splitter = new();
     private readonly TaskCompletionSource _established = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,6 +36,7 @@ public sealed class ScriptedConnection
     internal ScriptedConnection(ScriptedXmppServer server, Socket socket, int number, ServerScript? script)
     {
         _server = server;
+        _component = server.Options.Component;
         _socket = socket;
         _script = script;
         Number = number;
@@ -269,7 +271,9 @@ public sealed class ScriptedConnection
     private void TakeHeader(ReadOnlySpan<byte> header)
     {
         _ = StartTag.TryGet(header, "to"u8, out var to);
-        var known = StartTag.Unescape(to) == _server.Options.Component;
+        if (_server.Options.AnyComponent)
+            _component = StartTag.Unescape(to);
+        var known = StartTag.Unescape(to) == _component;
         _streamId = known ? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)) : "";
         if (!_silent)
         {
@@ -313,7 +317,7 @@ public sealed class ScriptedConnection
         if (stanza.StartsWith("<iq"u8) && StartTag.TryGet(stanza, "to"u8, out var to)
             && StartTag.TryGet(stanza, "type"u8, out var type))
         {
-            if (type.SequenceEqual("get"u8) && Is(to, _server.Options.Component))
+            if (type.SequenceEqual("get"u8) && Is(to, _component))
             {
                 TakeBarrier(stanza);
                 return;

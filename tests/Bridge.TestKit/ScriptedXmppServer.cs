@@ -24,6 +24,9 @@ public sealed record ScriptedXmppServerOptions
     /// <summary>The component's domain.</summary>
     public string Component { get; init; } = "bridge.example.test";
 
+    /// <summary>Whether it takes a stream of any other component as well.</summary>
+    public bool AnyComponent { get; init; }
+
     /// <summary>The server's own domain.</summary>
     public string Domain { get; init; } = "example.test";
 

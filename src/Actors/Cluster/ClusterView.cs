@@ -22,7 +22,7 @@ public sealed class ClusterView(string self, TimeSpan settle)
     /// <summary>After so long without word a node is not counted on.</summary>
     public static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(3);
 
-    /// <summary>After so long without a stream an owner leaves the bridge to whoever else is able.</summary>
+    /// <summary>After so long cut off from the server an owner leaves the bridge to whoever else is able.</summary>
     public static readonly TimeSpan StreamPatience = TimeSpan.FromSeconds(10);
 
     /// <summary>How long an owner that had no stream is not able then; and how long a node that did not keep what it was given gets it not again.</summary>
@@ -106,7 +106,7 @@ public sealed class ClusterView(string self, TimeSpan settle)
                 _handedOver[name] = given with { IsGone = true };
         }
 
-        if (bridge.Role != BridgeRole.Owner || bridge.Connection == ConnectionState.Established)
+        if (bridge.Role != BridgeRole.Owner || !bridge.IsCutOff)
             _withoutStreamSince.Remove(name);
         else if (!_withoutStreamSince.TryAdd(name, now) && now - _withoutStreamSince[name] >= StreamPatience && AnotherIsAble(name, now))
             _unableUntil[name] = now + Distrust;

@@ -36,6 +36,12 @@ public sealed record BridgeStatus
     /// <summary>Where its connection stands.</summary>
     public ConnectionState Connection { get; init; }
 
+    /// <summary>
+    /// Whether it has no stream for a reason that another node may not have: the network, not the server's refusal. Not so where
+    /// the server takes another stream for the component's: which other node asked would change nothing.
+    /// </summary>
+    public bool IsCutOff { get; init; }
+
     /// <summary>What the operator wants.</summary>
     public QueueOrder Order { get; init; }
 

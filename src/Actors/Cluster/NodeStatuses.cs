@@ -38,6 +38,9 @@ public static class NodeStatuses
             Identity = identity,
             Role = snapshot.Role,
             Connection = snapshot.Connection,
+            IsCutOff = owns && snapshot.Connection != ConnectionState.Established && snapshot.LastReconnectCause is
+                ReconnectCause.ConnectFailed or ReconnectCause.ConnectTimeout or ReconnectCause.TlsFailed or ReconnectCause.HeaderTimeout
+                or ReconnectCause.HandshakeTimeout or ReconnectCause.SocketFailed or ReconnectCause.NoProgress,
             Order = snapshot.Order,
             Epoch = snapshot.Epoch,
             // One that has not seen the lease yet may not reach Redis.

@@ -26,7 +26,7 @@ internal static class RunCommand
                 await using var host = new BridgeHost(configuration);
                 return await host.RunAsync(signals, reloads, () => ConfigurationSource.ReadAsync(paths, cancellation));
             }
-            catch (HttpAddressException exception)
+            catch (AddressException exception)
             {
                 await result.InvocationConfiguration.Error.WriteLineAsync("bridge: " + exception.Message);
                 return ExitCodes.Misconfigured;

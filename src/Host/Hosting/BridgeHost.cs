@@ -66,7 +66,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     /// <param name="signals">Ends it.</param>
     /// <param name="reloads">Has the configuration read again.</param>
     /// <param name="read">Reads it.</param>
-    /// <exception cref="HttpAddressException">HTTP cannot be served where it is configured.</exception>
+    /// <exception cref="AddressException">HTTP cannot be served where it is configured.</exception>
     public async Task<int> RunAsync(StopSignals signals, ReloadSignal reloads, Func<Task<ConfigurationResult>> read)
     {
         _ = host.Services.GetRequiredService<StatusGauges>();

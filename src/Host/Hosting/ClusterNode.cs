@@ -36,11 +36,23 @@ internal sealed partial class ClusterNode(
     public Task<IReadOnlyList<string>> Refused => refused.Task;
 
     /// <summary>Begins to join, and joins again for as long as it lasts.</summary>
-    /// <exception cref="HttpAddressException">Its address cannot be listened on.</exception>
+    /// <exception cref="AddressException">Its address cannot be listened on.</exception>
     public async Task StartAsync(IActorRef bridgesActor, ClusterSettings settings)
     {
-        node = Build(bridgesActor, settings);
-        await node.StartAsync();
+        var first = Build(bridgesActor, settings);
+        try
+        {
+            await first.StartAsync();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            first.Dispose();
+            throw new AddressException(
+                $"The cluster's port cannot be listened on at {ClusterSettings.NameOf(settings.BindHost, settings.BindPort)}: {exception.GetBaseException().Message}. Set BRIDGE_CLUSTER_PORT or BRIDGE_CLUSTER_BIND to another one.",
+                exception);
+        }
+
+        node = first;
         running = RunAsync(bridgesActor, settings);
     }
 

@@ -14,8 +14,8 @@ using OpenTelemetry.Resources;
 
 namespace Bridge.Host.Hosting;
 
-/// <summary>HTTP cannot be served at the configured address; the message says why and what to change.</summary>
-internal sealed class HttpAddressException(string message, Exception inner) : Exception(message, inner);
+/// <summary>An address that is configured cannot be listened on; the message says why and what to change.</summary>
+internal sealed class AddressException(string message, Exception inner) : Exception(message, inner);
 
 /// <summary>
 /// Serves <c>/health/live</c>, <c>/health/ready</c>, <c>/api/status</c> and <c>/metrics</c>. A web application of its
@@ -58,7 +58,7 @@ internal sealed partial class HttpServer(
                 SocketError.AddressNotAvailable => "this machine does not have that address",
                 _ => exception.Message,
             };
-            throw new HttpAddressException(
+            throw new AddressException(
                 $"HTTP cannot be served at {configuration.Http}: {reason}. Set BRIDGE_HTTP (or bridge.http) to another address:port, or to off.",
                 exception);
         }
