@@ -336,6 +336,121 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void An_owner_that_hands_over_finishes_what_is_in_flight_does_not_sit_out_the_hold_and_stands_by_again()
+    {
+        var link = Work();
+        Queue.Push(2);
+        Queue.Only.Answer();
+        Assert.Equal(["1", "2", "|2"], link.Written());
+        _bridge.Tell(new BridgeActor.HandOver());
+        Pass();
+        Queue.Expect(QueueCallKind.Recover).Answer();
+        Queue.Push(5);
+        AnswerQueue();
+        link.ReturnBarrier(2);
+        link.Closed();
+        AnswerQueue();
+        // Both are confirmed, and whoever comes next holds them: no time has passed.
+        Assert.Equal((2, EntryPosition.OfSequence(2)), (Queue.Journal.Count, Queue.Mark!.Position));
+        Assert.Equal(5, Queue.Queued.Count);
+        Assert.Single(_outside.Lease.Releases).Answer(default);
+
+        Assert.Single(Drain<BridgeActor.HandedOver>(_parent));
+        Assert.Equal(BridgeRole.Standby, _outside.Snapshot.Role);
+        Assert.Empty(Drained());
+        Pass(TimeSpan.FromSeconds(1));
+        Own(2);
+        Assert.Equal(2, _outside.Dialer.Dials.Count);
+        Assert.Equal((BridgeRole.Owner, 2L), (_outside.Snapshot.Role, _outside.Snapshot.Epoch));
+    }
+
+    [Fact]
+    public void A_drain_while_it_hands_over_ends_it()
+    {
+        var link = Work();
+        _bridge.Tell(new BridgeActor.HandOver());
+        Pass();
+        Drain();
+        AnswerQueue();
+        link.ReturnBarrier(2);
+        link.Closed();
+        AnswerQueue();
+        Assert.Single(_outside.Lease.Releases).Answer(default);
+
+        Assert.True(Assert.Single(Drained()).Complete);
+        Assert.Equal(BridgeRole.Stopped, _outside.Snapshot.Role);
+    }
+
+    [Fact]
+    public void Nobody_but_an_owner_hands_over()
+    {
+        Start();
+        _bridge.Tell(new BridgeActor.HandOver());
+        Pass(TimeSpan.FromSeconds(1));
+
+        Assert.Empty(_outside.Lease.Releases);
+        Assert.Empty(Drain<BridgeActor.HandedOver>(_parent));
+    }
+
+    [Fact]
+    public void An_owner_that_is_to_pause_finishes_what_it_took_keeps_its_stream_and_takes_again_when_it_is_to_run()
+    {
+        var link = Work(ConfirmGrade.Accepted);
+        Queue.Push(2);
+        Queue.Only.Answer();
+        Assert.Equal(["1", "2", "|2"], link.Written());
+        Order(QueueOrder.Pause);
+        Queue.Expect(QueueCallKind.Recover).Answer();
+        Queue.Push(3);
+        link.ReturnBarrier(2);
+        AnswerQueue();
+        Pass(200);
+        AnswerQueue();
+        Assert.Empty(Queue.Journal);
+        Assert.Equal(3, Queue.Queued.Count);
+        Assert.DoesNotContain(Queue.Pending, call => call.Kind is QueueCallKind.Take or QueueCallKind.WaitAndTake);
+        Assert.Equal((QueueOrder.Pause, ConnectionState.Established), (_outside.Snapshot.Order, _outside.Snapshot.Connection));
+        Assert.False(link.WasReset);
+
+        Order(QueueOrder.Run);
+        Queue.Expect(QueueCallKind.WaitAndTake).Answer();
+        Assert.Contains("3", link.Written());
+    }
+
+    [Fact]
+    public void Whoever_takes_a_queue_that_is_to_pause_takes_nothing_from_it()
+    {
+        Start();
+        _outside.Lease.Order = QueueOrder.Pause;
+        _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(ScriptedLease.Grant(), null, QueueOrder.Pause));
+        Queue.Push(3);
+        Queue.Only.Answer();
+        _outside.Establish();
+        AnswerQueue();
+
+        Assert.Equal(3, Queue.Queued.Count);
+        Assert.Empty(Queue.Pending);
+    }
+
+    [Fact]
+    public void An_owner_that_is_to_drain_gives_the_queue_back_and_says_why_it_stands_by()
+    {
+        var link = Work();
+        Order(QueueOrder.Drain);
+        Pass();
+        AnswerQueue();
+        link.ReturnBarrier(2);
+        link.Closed();
+        AnswerQueue();
+        Assert.Single(_outside.Lease.Releases).Answer(default);
+        Pass();
+        _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(null, "it is to stay drained", QueueOrder.Drain));
+
+        Assert.Equal((BridgeRole.Standby, QueueOrder.Drain, "it is to stay drained"), (_outside.Snapshot.Role, _outside.Snapshot.Order, _outside.Snapshot.LeaseHolder));
+        Assert.Empty(Drain<BridgeActor.HandedOver>(_parent));
+    }
+
+    [Fact]
     public void Standing_by_it_drains_at_once()
     {
         Start();
@@ -657,6 +772,13 @@ public sealed class BridgeActorTests : ActorSpec
         Assert.Equal(dials, _outside.Dialer.Dials.Count);
         Pass(atMost - atLeast + 20);
         Assert.Equal(dials + 1, _outside.Dialer.Dials.Count);
+    }
+
+    /// <summary>What the operator wants, as the next renewal finds it.</summary>
+    private void Order(QueueOrder order)
+    {
+        _outside.Lease.Order = order;
+        Renew(TimeSpan.FromSeconds(1));
     }
 
     private void Drain() => _bridge.Tell(new BridgeActor.Drain(), _parent.Ref);

@@ -3,6 +3,7 @@ using Akka.Event;
 using Akka.TestKit;
 using Bridge.Actors.Tests.Queue;
 using Bridge.Queue;
+using Bridge.Settings;
 using Bridge.Telemetry;
 
 namespace Bridge.Actors.Tests;
@@ -99,11 +100,69 @@ public sealed class BridgesActorTests : ActorSpec
     }
 
     [Fact]
+    public void New_settings_start_what_is_new_drain_what_is_gone_or_differs_and_leave_the_others_alone()
+    {
+        _outsides["new"] = new ScriptedBridge(Time);
+        var (alerts, chat) = (_outsides["alerts"], _outsides["chat"]);
+        var applied = Apply(Settings() with { Name = "chat" }, Settings() with { Name = "new" });
+
+        Assert.Equal(["new"], applied.Added);
+        Assert.Empty(applied.Changed);
+        Assert.Equal(["alerts"], applied.Removed);
+        Assert.Single(_outsides["new"].Lease.Attempts);
+        Assert.Single(chat.Lease.Attempts);
+        Assert.False(chat.Disposed);
+        Assert.True(alerts.Disposed);
+
+        _outsides["chat"] = new ScriptedBridge(Time);
+        applied = Apply(Settings() with { Name = "chat", Fingerprint = "another" }, Settings() with { Name = "new" });
+        Assert.Equal(["chat"], applied.Changed);
+        Assert.True(chat.Disposed);
+        Assert.Single(_outsides["chat"].Lease.Attempts);
+        Assert.Single(_outsides["new"].Lease.Attempts);
+    }
+
+    [Fact]
+    public void A_changed_bridge_drains_to_the_end_before_it_starts_anew()
+    {
+        var chat = _outsides["chat"];
+        chat.Lease.Attempts[^1].Answer(new LeaseAttempt(ScriptedLease.Grant(), null));
+        _outsides["chat"] = new ScriptedBridge(Time);
+        Apply(Settings() with { Name = "alerts" }, Settings() with { Name = "chat", Fingerprint = "another" });
+        Assert.Empty(_outsides["chat"].Leases);
+
+        while (chat.Queue.Pending is { Count: > 0 } pending)
+            pending[0].Answer();
+        Assert.Single(chat.Lease.Releases).Answer(default);
+        Pass();
+        Assert.True(chat.Disposed);
+        Assert.Single(_outsides["chat"].Lease.Attempts);
+    }
+
+    [Fact]
+    public void What_the_cluster_prefers_holds_for_a_bridge_that_starts_again_too()
+    {
+        _bridges.Tell(new BridgesActor.Place(new Dictionary<string, bool> { ["chat"] = false }, _parent.Ref));
+        Kill("chat");
+        Pass(TimeSpan.FromSeconds(1));
+
+        Assert.Empty(_outsides["chat"].Lease.Attempts);
+        Assert.True(_outsides["chat"].Leases[^1].Looks > 0);
+    }
+
+    [Fact]
     public void Its_end_closes_what_the_bridges_share()
     {
         End(_bridges);
 
         Assert.All(_outsides.Values, outside => Assert.True(outside.Disposed));
+    }
+
+    private BridgesActor.Applied Apply(params BridgeSettings[] bridges)
+    {
+        _bridges.Tell(new BridgesActor.Apply(bridges), _parent.Ref);
+        Pass();
+        return Assert.Single(Drain<BridgesActor.Applied>(_parent));
     }
 
     private void Kill(string bridge) => Sys.ActorSelection(_bridges.Path / bridge).Tell(Akka.Actor.Kill.Instance);

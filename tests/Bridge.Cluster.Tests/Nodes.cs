@@ -27,6 +27,9 @@ internal sealed record NodesOptions
     /// <summary>How many entries may be unconfirmed, where they are not.</summary>
     public int Window { get; init; } = 1_000;
 
+    /// <summary>Variables of all nodes in place of the trial's; null removes one.</summary>
+    public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
+
     /// <summary>Further HOCON, of all nodes.</summary>
     public string Configuration { get; init; } = "";
 
@@ -81,7 +84,7 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>Makes the program; its configuration names the seeds.</summary>
     public void Make(IEnumerable<string> seeds)
     {
-        var environment = new Dictionary<string, string?>();
+        var environment = new Dictionary<string, string?>(Options.Environment);
         if (Options.Clustered)
         {
             environment["BRIDGE_CLUSTER_SEEDS"] = string.Join(',', seeds);
@@ -171,15 +174,16 @@ internal sealed class Nodes : IAsyncDisposable
     /// <summary>Everything that the nodes said, for messages about failures.</summary>
     public string Output => string.Join("\n", _nodes.Select(node => $"== {node.Name}\n{node.Program.Process.Output}"));
 
-    /// <summary>Starts them and waits until each is ready and knows all others.</summary>
-    public async Task StartAsync()
+    /// <summary>Starts them, or so many of them, and waits until each is ready and knows all others.</summary>
+    public async Task StartAsync(int? count = null)
     {
-        foreach (var node in _nodes)
+        var some = _nodes.Take(count ?? _nodes.Length).ToList();
+        foreach (var node in some)
             node.Program.Start();
-        foreach (var node in _nodes)
+        foreach (var node in some)
             await node.Program.ReadyAsync(Patience);
         if (Options.Clustered)
-            await TogetherAsync(_nodes.Length);
+            await TogetherAsync(some.Count);
     }
 
     /// <summary>Waits until every running node has heard every other one of so many.</summary>

@@ -88,6 +88,60 @@ public sealed class LeaseActorTests : ActorSpec
     }
 
     [Fact]
+    public void A_node_that_should_not_own_it_takes_it_only_when_it_was_free_for_a_whole_look()
+    {
+        _actor.Tell(new LeaseActor.Prefer(false));
+        StandBy();
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.Empty(_lease.Attempts);
+        Assert.Equal(5, _lease.Looks);
+        Assert.Equal("another process holds it, as it should", Assert.Single(Drain<LeaseActor.StandingByBehind>(_parent)).Holder);
+
+        _lease.IsFree = true;
+        Pass(500);
+        Assert.Empty(_lease.Attempts);
+        Pass(500);
+        Assert.Single(_lease.Attempts);
+    }
+
+    [Fact]
+    public void A_node_that_should_own_it_again_asks_at_its_next_look()
+    {
+        _actor.Tell(new LeaseActor.Prefer(false));
+        StandBy();
+        _actor.Tell(new LeaseActor.Prefer(true));
+        Pass(500);
+
+        Assert.Single(_lease.Attempts);
+    }
+
+    [Fact]
+    public void Told_that_it_was_given_back_for_it_a_node_asks_at_once()
+    {
+        StandBy();
+        _lease.Attempts[^1].Answer(new LeaseAttempt(null, "queue"));
+        Pass(10);
+        _actor.Tell(new LeaseActor.TryNow());
+
+        Assert.Equal(2, _lease.Attempts.Count);
+    }
+
+    [Fact]
+    public void The_owner_hears_what_the_operator_wants_with_each_renewal()
+    {
+        Own();
+        _lease.Order = QueueOrder.Pause;
+        Pass(TimeSpan.FromSeconds(1));
+        _lease.Renewals[^1].Answer(true);
+        Pass(TimeSpan.FromSeconds(1));
+        _lease.Renewals[^1].Answer(true);
+        _lease.Order = QueueOrder.Run;
+        Pass(TimeSpan.FromSeconds(1));
+
+        Assert.Equal([QueueOrder.Pause, QueueOrder.Run], Drain<LeaseActor.Ordered>(_parent).Select(ordered => ordered.Order));
+    }
+
+    [Fact]
     public void A_granted_attempt_makes_it_the_owner()
     {
         var acquired = Own();

@@ -19,6 +19,25 @@ public sealed class TwoKeyLeaseTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_to_stay_drained_is_not_taken()
+    {
+        _store.Order = QueueOrder.Drain;
+        var attempt = await _store.TryAcquireAsync();
+
+        Assert.Equal((null, QueueOrder.Drain, null), (attempt.Grant, attempt.Order, _store.Queue));
+    }
+
+    [Fact]
+    public async Task Whoever_takes_it_learns_that_it_is_to_pause()
+    {
+        _store.Order = QueueOrder.Pause;
+        var attempt = await _store.TryAcquireAsync();
+
+        Assert.NotNull(attempt.Grant);
+        Assert.Equal(QueueOrder.Pause, attempt.Order);
+    }
+
+    [Fact]
     public async Task An_attempt_whose_answer_was_lost_is_made_again_under_the_same_token()
     {
         _store.LoseAnswersToAcquireQueue = true;
