@@ -779,6 +779,7 @@ public sealed class BridgeActorTests : ActorSpec
     {
         _outside.Lease.Order = order;
         Renew(TimeSpan.FromSeconds(1));
+        Pass();
     }
 
     private void Drain() => _bridge.Tell(new BridgeActor.Drain(), _parent.Ref);

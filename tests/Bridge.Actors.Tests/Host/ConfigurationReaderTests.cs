@@ -56,6 +56,55 @@ public sealed class ConfigurationReaderTests
     }
 
     [Fact]
+    public void Without_seeds_there_is_no_cluster() => Assert.Null(Valid([], ("BRIDGE_CLUSTER_HOST", "node-1")).Cluster);
+
+    [Fact]
+    public void Seeds_make_a_cluster_with_the_Redis_of_the_defaults()
+    {
+        var cluster = Valid(
+            ["bridge.cluster { settle = 7s, port = 7000 }\nbridge.defaults.redis = \"redis:1\""],
+            ("BRIDGE_CLUSTER_SEEDS", "node-0:9181, node-1:9181"),
+            ("BRIDGE_CLUSTER_HOST", "node-1"),
+            ("BRIDGE_CLUSTER_PORT", "9181"),
+            ("BRIDGE_CLUSTER_BIND", "0.0.0.0:9000")).Cluster!;
+
+        Assert.Equal(["node-0:9181", "node-1:9181"], cluster.Seeds);
+        Assert.Equal(("node-1:9181", "0.0.0.0", 9000, Seconds(7), "redis:1"), (cluster.Node, cluster.BindHost, cluster.BindPort, cluster.SettleTime, cluster.Redis));
+    }
+
+    [Fact]
+    public void A_node_listens_where_the_others_reach_it_unless_told_otherwise()
+    {
+        var cluster = Valid(["bridge.cluster { seeds = [\"127.0.0.1:7001\"], port = 7002 }"]).Cluster!;
+
+        Assert.Equal(("127.0.0.1:7002", "127.0.0.1", 7002), (cluster.Node, cluster.BindHost, cluster.BindPort));
+    }
+
+    [Theory]
+    [InlineData("seeds = [\"node-0\"]", "bridge.cluster.seeds")]
+    [InlineData("seeds = [\"node-0:9181\"]", "bridge.cluster.host")]
+    [InlineData("host = \"not a host\"", "bridge.cluster.host")]
+    [InlineData("bind = \"node-0:1\"", "bridge.cluster.bind")]
+    [InlineData("port = 0", "bridge.cluster.port")]
+    [InlineData("settle = 1ms", "bridge.cluster.settle")]
+    [InlineData("seed = []", "bridge.cluster.seed")]
+    public void A_mistake_in_the_cluster_is_told(string setting, string key) =>
+        Assert.Equal(key, Assert.Single(Read([$"bridge.cluster {{ {setting} }}"], With(), []).Mistakes).Key);
+
+    [Fact]
+    public void A_bridges_fingerprint_differs_where_a_setting_or_the_secret_does_and_tells_neither()
+    {
+        string Of(string[] files, params (string, string)[] environment) => Valid(files, environment).Bridges[0].Fingerprint;
+        var plain = Of([]);
+
+        Assert.Equal(plain, Of([]));
+        Assert.Equal(plain, Of(["bridge.http = off"]));
+        Assert.NotEqual(plain, Of(["bridge.defaults.confirm.hold = 3s"]));
+        Assert.NotEqual(plain, Of([], ("BRIDGE_SECRET", "another")));
+        Assert.Equal(64, plain.Length);
+    }
+
+    [Fact]
     public void A_later_file_wins_over_an_earlier_one_and_the_environment_over_both()
     {
         var files = new[]
