@@ -68,7 +68,7 @@ public sealed class ConfigurationReaderTests
             ("BRIDGE_CLUSTER_PORT", "9181"),
             ("BRIDGE_CLUSTER_BIND", "0.0.0.0:9000")).Cluster!;
 
-        Assert.Equal(["node-0:9181", "node-1:9181"], cluster.Seeds);
+        Assert.Equal(["node-0:9181", "node-1:9181"], cluster.Seeds.AsEnumerable());
         Assert.Equal(("node-1:9181", "0.0.0.0", 9000, Seconds(7), "redis:1"), (cluster.Node, cluster.BindHost, cluster.BindPort, cluster.SettleTime, cluster.Redis));
     }
 

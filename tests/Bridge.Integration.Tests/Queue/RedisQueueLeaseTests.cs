@@ -5,7 +5,7 @@ using Bridge.TestKit;
 namespace Bridge.Integration.Tests.Queue;
 
 /// <summary>One owner per queue and per domain.</summary>
-public sealed class RedisLeaseTests(RedisFixture fixture) : IClassFixture<RedisFixture>
+public sealed class RedisQueueLeaseTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
     public async Task Only_one_of_two_holds_the_lease_and_the_other_follows_it()
