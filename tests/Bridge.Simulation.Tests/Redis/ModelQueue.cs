@@ -89,7 +89,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 
     private TakenEntries Seen(QueueSession session, TakenEntries taken)
     {
-        _nextDue = taken.NextDue;
+        _nextDue = redis.Clock + taken.DueIn;
         if (taken.Entries is [.., var last])
             _memory.Took(session, last.Position);
         return taken;

@@ -194,7 +194,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             : Memory.Journal is [var only] ? (only.Position, only.Position) : (EntryPosition.Zero, EntryPosition.Zero);
         if (world.Recording)
             world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {first}..{last}, mark {mark?.Position}");
-        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken, Payloads.Seal);
+        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken, Payloads.Seal, TimeOfDay);
     }
 
     /// <summary>Settles, then takes.</summary>
@@ -224,11 +224,13 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             world.Note($"redis: session {session.Grant.Epoch}.{session.Number} takes {Memory.Journal[from].Position}..{Memory.Taken}");
         if (sabotage == Sabotage.QueueSettlesWhatItGives)
             RemoveUpTo(Memory.Taken);
-        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count) { NextDue = NextDue };
+        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count) { DueIn = DueIn };
     }
 
-    /// <summary>When the next message that was put off is due.</summary>
-    public DateTimeOffset? NextDue => Memory.Scheduled.Count == 0 ? null : Memory.Scheduled.Min(scheduled => scheduled.Postponement.Due);
+    // Not before it is due: Redis counts whole milliseconds, and so does whoever waits for it.
+    private TimeSpan? DueIn => Memory.Scheduled.Count == 0
+        ? null
+        : TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling((Memory.Scheduled.Min(scheduled => scheduled.Postponement.Due) - TimeOfDay).TotalMilliseconds)));
 
     /// <summary>What an owner is told that has not been told before.</summary>
     public (IReadOnlyList<AwaitedAnswer> Awaiting, IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked) Waiting() => (
