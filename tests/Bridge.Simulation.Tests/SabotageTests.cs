@@ -18,12 +18,26 @@ public sealed class SabotageTests
     [InlineData(Sabotage.QueueTellsAgain)]
     [InlineData(Sabotage.LeaseDeadlineIsIgnored)]
     [InlineData(Sabotage.ServerHidesItsRestart)]
+    [InlineData(Sabotage.RenewalCountsFromItsReply)]
+    [InlineData(Sabotage.DeadlineIsOnTheWall)]
+    [InlineData(Sabotage.SettlementIsNotFenced)]
+    [InlineData(Sabotage.LeaseIsGrantedEarly)]
     public void A_broken_part_is_found_out(object sabotage)
     {
         var result = Search.Run(TestSeed.Of(Seed), Schedules, (Sabotage)sabotage);
         Console.WriteLine($"{sabotage}: {result}");
         Assert.NotNull(result.Failing);
         Console.WriteLine(Search.Shrink(result.Failing, (Sabotage)sabotage).Verdict.Violation);
+    }
+
+    [Fact]
+    public void A_deadline_on_the_wall_is_found_by_a_clock_that_jumps()
+    {
+        var failing = Search.Run(TestSeed.Of(Seed), Schedules, Sabotage.DeadlineIsOnTheWall).Failing;
+        Assert.NotNull(failing);
+        var (plan, verdict) = Search.Shrink(failing, Sabotage.DeadlineIsOnTheWall);
+        Assert.Contains("was about to write", verdict.Violation, StringComparison.Ordinal);
+        Assert.Contains(plan.Faults, fault => fault.Kind == FaultKind.ClockJumps);
     }
 
     [Fact]

@@ -5,8 +5,8 @@ using Bridge.Simulation.Tests.Schedules;
 namespace Bridge.Simulation.Tests;
 
 /// <summary>
-/// Two real bridges, owner and standby, on a model of Redis and of the XMPP server, under everything that
-/// can go wrong with either, with the network and with the processes; in virtual time, in an order that a
+/// Two to four real bridges, one of them the owner, on a model of Redis and of the XMPP server, under everything that
+/// can go wrong with either, with the network, with the processes and with their clocks; in virtual time, in an order that a
 /// seed decides. <c>BRIDGE_TEST_SEED</c> begins with that schedule, <c>BRIDGE_SIMULATIONS</c> says how many run.
 /// </summary>
 public sealed class SimulationTests
@@ -36,6 +36,7 @@ public sealed class SimulationTests
         Assert.InRange(result.Arrived, 8L * result.Schedules, long.MaxValue);
         Assert.InRange(result.Repeated, result.Schedules / 10, long.MaxValue);
         Assert.InRange(result.Owners, result.Schedules + (result.Schedules / 5), long.MaxValue);
+        Assert.InRange(result.LateWrites, result.Schedules / 200, long.MaxValue);
         Assert.InRange(result.Streams, 2L * result.Schedules, long.MaxValue);
     }
 

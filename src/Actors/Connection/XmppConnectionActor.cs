@@ -454,7 +454,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _puller = Sender;
             _recovered = message.Recovery;
             _endings.Seal = message.Recovery.Seal;
-            _endings.Restore(message.Recovery);
+            _endings.Restore(message.Recovery, Now);
             _seen?.Restore(message.Recovery.Seen);
             TryResume();
         });

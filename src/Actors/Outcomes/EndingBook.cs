@@ -55,7 +55,7 @@ internal readonly record struct BounceMeaning(bool IsOurs, EndedEntry? Ended, Ou
 /// <param name="answers">How many messages may wait for an answer at once.</param>
 /// <param name="retry">Whether a message that bounced is tried again.</param>
 /// <param name="grade">What a confirmed entry's ending is called.</param>
-/// <param name="origin">What the clock on the wall showed when the monotonic one stood at zero.</param>
+/// <param name="origin">What the clock on the wall showed when the monotonic one stood at zero; that of Redis counts once it is known.</param>
 internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answers, RetrySettings retry, ConfirmGrade grade, DateTimeOffset origin)
 {
     private const int BouncesRemembered = 10_000;
@@ -184,10 +184,16 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
         return told;
     }
 
-    /// <summary>Takes over what a predecessor left waiting for an answer, and whom it had put messages off for.</summary>
-    public void Restore(Recovery recovery)
+    /// <summary>
+    /// Takes over what a predecessor left waiting for an answer, and whom it had put messages off for; and the clock by which it
+    /// counted and its successor will, whatever those of the nodes show.
+    /// </summary>
+    /// <param name="recovery">What Redis told.</param>
+    /// <param name="now">Monotonic time.</param>
+    public void Restore(Recovery recovery, TimeSpan now)
     {
         ArgumentNullException.ThrowIfNull(recovery);
+        origin = recovery.Clock - now ?? origin;
         Restore(recovery.Awaiting);
         foreach (var (recipient, due) in recovery.Blocked)
             _blocked.Block(recipient, due);

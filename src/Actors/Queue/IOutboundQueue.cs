@@ -111,6 +111,9 @@ public sealed record Recovery(
     /// <summary>Whom messages that were put off block, and until when; told with the first session only.</summary>
     public IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked { get; init; } = [];
 
+    /// <summary>What Redis' clock showed: by it all owners count, whatever theirs show. Null where it was not told.</summary>
+    public DateTimeOffset? Clock { get; init; }
+
     /// <summary>Ids of the app's own that were seen, the oldest first; told with the first session only.</summary>
     public IReadOnlyList<SeenId> Seen { get; init; } = [];
 }
@@ -136,8 +139,8 @@ public sealed record TakenEntries(
     long Remaining,
     EntryPosition? LookedUpTo = null)
 {
-    /// <summary>After a take, when the next message that was put off is due; null where none was.</summary>
-    public DateTimeOffset? NextDue { get; init; }
+    /// <summary>After a take, in how long the next message that was put off is due, by the clock of Redis; null where none was.</summary>
+    public TimeSpan? DueIn { get; init; }
 }
 
 /// <summary>An entry that a script dead-lettered because it was too large or empty, or its body was gone.</summary>

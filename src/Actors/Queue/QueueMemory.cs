@@ -49,7 +49,7 @@ internal sealed class QueueMemory
         Seen = facts.Taken;
         _open = new OpenSession(session, connection, waiting);
         continues &= _settlements.Recovered(facts.Count, facts.First);
-        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues, facts.Seal);
+        return new Recovery(session, facts.Count, facts.First, facts.Last, facts.Mark, continues, facts.Seal) { Clock = facts.Clock };
     }
 
     /// <summary>

@@ -14,7 +14,8 @@ internal sealed record RecoverReply(
     EntryPosition PreviousTaken,
     ConfirmedMark? Mark,
     EntryPosition Taken,
-    IdSeal? Seal)
+    IdSeal? Seal,
+    DateTimeOffset? Clock)
 {
     /// <summary>Reads the reply.</summary>
     /// <exception cref="QueueFaultException">A field has not the form that Bridge writes.</exception>
@@ -30,7 +31,7 @@ internal sealed record RecoverReply(
         var prefix = Text(ref reader);
         var previousTaken = Position(ref reader);
         var mark = MarkOf(Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader), Text(ref reader));
-        return new RecoverReply(session, count, first, last, prefix, previousTaken, mark, Position(ref reader), SealOf(Text(ref reader)));
+        return new RecoverReply(session, count, first, last, prefix, previousTaken, mark, Position(ref reader), SealOf(Text(ref reader)), ClockOf(Text(ref reader)));
     }
 
     private static IdSeal SealOf(string key)
@@ -44,6 +45,11 @@ internal sealed record RecoverReply(
             throw TakeReply.Unreadable();
         }
     }
+
+    private static DateTimeOffset ClockOf(string at) =>
+        long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : throw TakeReply.Unreadable();
 
     private static ConfirmedMark? MarkOf(string position, string at, string endpoint, string start, string owed)
     {

@@ -47,8 +47,8 @@ public abstract class RedisQueue : IOutboundQueue
     private long _scriptKnownOn;
     private int _readSlice = 1;
 
-    // When the next message that was put off is due, as the last take told.
-    private DateTimeOffset? _nextDue;
+    // When the next message that was put off is due, as the last take told; a timestamp of ours.
+    private long? _nextDue;
 
     // How many wait for an answer, as far as replies have told. A Redis that forgot the end of one has it again, and nothing
     // else tells of that.
@@ -384,7 +384,7 @@ public abstract class RedisQueue : IOutboundQueue
         {
             seen = _memory.Seen;
             // What is due ends a wait that nothing else ends.
-            if (_nextDue - _time.GetUtcNow() is { } left && left < wait)
+            if (_nextDue is { } due && _time.GetElapsedTime(_time.GetTimestamp(), due) is var left && left < wait)
                 wait = left > ShortestWait ? left : ShortestWait;
         }
 
@@ -467,7 +467,7 @@ public abstract class RedisQueue : IOutboundQueue
             _memory.Took(session, LastOf(read.Taken));
             if (!read.Unfinished)
                 Settled(session, part.Settlement);
-            _nextDue = read.Taken.NextDue;
+            _nextDue = read.Taken.DueIn is { } dueIn ? _time.GetTimestamp() + (long)(dueIn.TotalSeconds * _time.TimestampFrequency) : null;
         }
 
         return read.Unfinished

@@ -18,6 +18,9 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
     /// <summary>Reads the last two arrays of the reply, in the form of the queue's kind.</summary>
     internal delegate EntryBatch ReadEntries(ref RespReader reader);
 
+    // Nobody waits for a year.
+    private const double MostMilliseconds = 365.0 * 24 * 3_600_000;
+
     /// <summary>Reads a reply whose entries have the form of the queue's kind.</summary>
     /// <exception cref="QueueFaultException">The reply has another form: somebody else wrote to the journal.</exception>
     public static TakeReply Read(RespReader reader, ReadEntries readEntries)
@@ -58,12 +61,12 @@ internal sealed record TakeReply(TakenEntries Taken, int Slice, bool Unfinished)
         }
 
         return new TakeReply(
-            new TakenEntries(batch, new SettleResult(removed, dead, trimmed), buried, remaining) { NextDue = NextDue(ref reader) }, slice, unfinished);
+            new TakenEntries(batch, new SettleResult(removed, dead, trimmed), buried, remaining) { DueIn = DueIn(ref reader) }, slice, unfinished);
     }
 
-    private static DateTimeOffset? NextDue(ref RespReader reader) =>
+    private static TimeSpan? DueIn(ref RespReader reader) =>
         reader.TryMoveNext() && double.TryParse(reader.ReadString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var milliseconds)
-            ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Clamp(milliseconds, 0, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            ? TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, 0, MostMilliseconds))
             : null;
 
     /// <summary>The fault of a reply that Bridge's scripts cannot have made from what Bridge wrote.</summary>

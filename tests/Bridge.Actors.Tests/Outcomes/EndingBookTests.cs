@@ -290,10 +290,34 @@ public sealed class EndingBookTests
         _book.Restore(new Recovery(new QueueSession(new LeaseGrant("t", 1), 1), 0, EntryPosition.Zero, EntryPosition.Zero, null, false)
         {
             Awaiting = [.. left.Select(waiting => AwaitedAnswer.TryRead(waiting.Key, waiting.Json(), out var read) ? read! : null!)],
-        });
+        }, TimeSpan.Zero);
 
         Assert.Equal("0-2 b", _book.Answered("b", Ada, AnswerKind.Receipt, default, out _)!.AwaitedKey);
         Assert.Equal(["0-1 a"], _book.Overdue(TimeSpan.FromSeconds(10)).Select(ended => ended.AwaitedKey));
+    }
+
+    [Fact]
+    public void What_a_predecessor_left_waiting_ends_by_the_clock_of_Redis_whatever_those_of_the_nodes_show()
+    {
+        var redis = DateTimeOffset.UnixEpoch.AddDays(20_000);
+        _book = BookOf(redis.AddHours(3));
+        // Redis answers five seconds after this book was opened.
+        _book.Restore(Recovered(redis), TimeSpan.FromSeconds(5));
+        OpenWaiting(1, "a", AnswerKind.Receipt, within: TimeSpan.FromSeconds(10)).WrittenAt = TimeSpan.FromSeconds(6);
+        var left = Assert.Single(_book.Settled(P(1))).Awaits!;
+        Assert.Equal(redis.AddSeconds(11), left.Due);
+
+        _book = BookOf(redis.AddHours(-3));
+        _book.Restore(Recovered(redis.AddSeconds(4)) with { Awaiting = [left] }, TimeSpan.FromSeconds(1));
+
+        Assert.Empty(_book.Overdue(TimeSpan.FromSeconds(7.9)));
+        Assert.Equal(["0-1 a"], _book.Overdue(TimeSpan.FromSeconds(8)).Select(ended => ended.AwaitedKey));
+
+        static EndingBook BookOf(DateTimeOffset wall) =>
+            new(Settings(OutcomeMode.All), new AnswerSettings(), new RetrySettings(), ConfirmGrade.Held, wall) { Seal = SealedIds.Seal };
+
+        static Recovery Recovered(DateTimeOffset clock) =>
+            new(new QueueSession(new LeaseGrant("t", 1), 1), 0, EntryPosition.Zero, EntryPosition.Zero, null, false) { Clock = clock };
     }
 
     [Fact]

@@ -106,7 +106,7 @@ public sealed class QueueMemoryTests
 
     private Recovery Begin(RecoveryAttempt attempt, long session, LeaseGrant? grant = null, string lastPrefix = "", ulong taken = 0) =>
         _memory.Begin(
-            attempt, grant ?? Grant, new RecoverReply(session, 0, default, default, lastPrefix, At(taken), null, At(taken), null), connection: 10, waiting: 20);
+            attempt, grant ?? Grant, new RecoverReply(session, 0, default, default, lastPrefix, At(taken), null, At(taken), null, null), connection: 10, waiting: 20);
 
     private static EntryPosition At(ulong sequence) => EntryPosition.OfSequence(sequence);
 }

@@ -43,6 +43,17 @@ public sealed class TakeReplyTests
     }
 
     [Theory]
+    [InlineData("none was put off", "", null)]
+    [InlineData("it is due", "0", 0L)]
+    [InlineData("soon", "1500", 1_500L)]
+    [InlineData("in a thousand years", "31536000000000", 31_536_000_000L)]
+    public void A_reply_tells_in_how_long_the_next_one_is_due(string row, string told, long? milliseconds)
+    {
+        var read = ReadList(Array(":0\r\n", ":0\r\n", ":0\r\n", ":0\r\n", ":1\r\n", ":0\r\n", Array(), Array(), Array(), Bulk(told)));
+        Assert.True(milliseconds == (long?)read.Taken.DueIn?.TotalMilliseconds, row);
+    }
+
+    [Theory]
     [InlineData("nothing where a run should be", "")]
     [InlineData("three words", "5 2 00ff")]
     [InlineData("five words", "5 2 00ff 1 2")]

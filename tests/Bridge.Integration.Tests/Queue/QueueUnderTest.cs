@@ -135,10 +135,10 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     }
 
     /// <summary>Another queue object, as in another process or after a restart.</summary>
-    public IOutboundQueue OpenAnother()
+    public IOutboundQueue OpenAnother(TimeProvider? time = null)
     {
         var link = new RedisLink(Settings.Redis, "bridge-other", Settings.CallTimeout);
-        var queue = Open(link);
+        var queue = Open(link, time);
         _owned.Add(link);
         _owned.Add(queue);
         return queue;
@@ -232,7 +232,7 @@ internal sealed class QueueUnderTest : IAsyncDisposable
             await _owned[i].DisposeAsync();
     }
 
-    private RedisQueue Open(RedisLink link) => Kind == QueueKind.List
-        ? new ListQueue(link, Settings, DeadBounds, Outcomes)
-        : new StreamQueue(link, Settings, DeadBounds, Outcomes);
+    private RedisQueue Open(RedisLink link, TimeProvider? time = null) => Kind == QueueKind.List
+        ? new ListQueue(link, Settings, DeadBounds, Outcomes, time)
+        : new StreamQueue(link, Settings, DeadBounds, Outcomes, time);
 }

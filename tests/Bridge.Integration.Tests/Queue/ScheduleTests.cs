@@ -45,6 +45,28 @@ public sealed class ScheduleTests(RedisFixture redis) : IClassFixture<RedisFixtu
         Assert.False(await queue.App.KeyExistsAsync(queue.Keys.ScheduledContent));
     }
 
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_process_whose_clock_is_ahead_of_that_of_Redis_waits_until_what_was_put_off_is_due(QueueKind kind)
+    {
+        await using var queue = await QueueUnderTest.StartAsync(kind, redis.Redis, settings => settings with { WaitTime = TimeSpan.FromSeconds(10) });
+        await queue.PushAsync(1);
+        var entry = Assert.Single((await queue.TakeAsync()).Entries);
+        await queue.SettleAsync(EntryPosition.Zero, PutOff(entry, In(TimeSpan.FromMilliseconds(700))));
+        var other = queue.OpenAnother(new AnHourAhead());
+        var recovery = await other.RecoverAsync(queue.Grant);
+        Assert.InRange(recovery.Clock!.Value, In(TimeSpan.FromSeconds(-30)), In(TimeSpan.FromSeconds(1)));
+        Assert.InRange((await other.TakeAsync(recovery.Session, QueueUnderTest.Plenty, Settlement.Nothing)).DueIn!.Value, TimeSpan.Zero, TimeSpan.FromMilliseconds(700));
+
+        var (waits, came) = (0, 0);
+        for (; came == 0; waits++)
+            came = (await other.WaitAndTakeAsync(recovery.Session, QueueUnderTest.Plenty)).Entries.Count;
+
+        // By its own clock it would end as soon as it began, hundreds of times.
+        Assert.InRange(waits, 1, 5);
+    }
+
     [Fact]
     public async Task On_a_list_what_is_due_goes_ahead_of_the_queue_in_the_order_of_its_time()
     {
@@ -135,6 +157,11 @@ public sealed class ScheduleTests(RedisFixture redis) : IClassFixture<RedisFixtu
 
         Assert.Equal("shared-stream", Assert.Single(await queue.Dead.ListAsync(10)).Reason);
         Assert.Empty((await queue.TakeAsync()).Entries);
+    }
+
+    private sealed class AnHourAhead : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddHours(1);
     }
 
     private static string Text(QueueEntry entry)

@@ -2,37 +2,67 @@ using Akka.Actor;
 
 namespace Bridge.Simulation.Tests.Machine;
 
-/// <summary>One of the two places where Bridge runs; its process may freeze, die and be started anew.</summary>
-internal sealed class Node(World world, int index, SimulatedProcess process)
+/// <summary>One of the places where Bridge runs; its process may freeze, die and be started anew.</summary>
+internal sealed class Node
 {
+    private readonly World _world;
     private IActorRef? _bridge;
-    private long _frozenUntil;
     private int _lives;
+    private long _cutOffUntil;
+    private long? _freezesFor;
 
-    public int Index { get; } = index;
+    public Node(World world, int index, SimulatedProcess process, double rate)
+    {
+        (_world, Index, Process) = (world, index, process);
+        process.Clock.Reset(rate, (index - 1) * TimeSpan.TicksPerDay);
+    }
 
-    public SimulatedProcess Process { get; } = process;
+    public int Index { get; }
+
+    public SimulatedProcess Process { get; }
 
     /// <summary>Whether the process lives now; null while none does.</summary>
     public NodeLife? Life { get; private set; }
 
-    public bool IsFrozen => world.Now < _frozenUntil;
+    public NodeClock Clock => Process.Clock;
+
+    public bool IsFrozen => Clock.IsFrozen;
+
+    /// <summary>Until when nothing passes between it and the XMPP server; zero while everything does.</summary>
+    public long CutOffUntil => _world.Now < _cutOffUntil ? _cutOffUntil : 0;
 
     /// <summary>The bridge's actor.</summary>
     public IActorRef Bridge => _bridge!;
 
     public void Start(Func<NodeLife, Props> bridge)
     {
-        Life = new NodeLife(this, ++_lives * 2 + Index);
+        Life = new NodeLife(this, (++_lives * World.NodesAtMost) + Index);
         _bridge = Process.System.ActorOf(bridge(Life));
     }
 
     /// <summary>The process stands still, its clock goes on; whatever comes waits in its sockets and mailboxes.</summary>
     public void Freeze(long until)
     {
-        _frozenUntil = Math.Max(_frozenUntil, until);
-        world.At(until, () => { });
+        Clock.Freeze(until);
+        _world.At(until, () => { });
     }
+
+    /// <summary>The process will stand still at the worst moment: when it has found that it may write, and has not written yet.</summary>
+    public void FreezeAtNextWrite(long ticks) => _freezesFor = ticks;
+
+    /// <summary>It is about to write.</summary>
+    /// <param name="noLaterThan">From here on nothing goes wrong any more.</param>
+    public void ReachWrite(long noLaterThan)
+    {
+        if (_freezesFor is not { } ticks)
+            return;
+        _freezesFor = null;
+        if (_world.Now < noLaterThan)
+            Freeze(Math.Min(_world.Now + ticks, noLaterThan));
+    }
+
+    /// <summary>Nothing passes between it and the XMPP server for a while; then what was sent meanwhile arrives.</summary>
+    public void CutOff(long until) => _cutOffUntil = Math.Max(_cutOffUntil, until);
 
     /// <summary>Ends the process: from here on nothing that its actors still do reaches anybody.</summary>
     public void Kill()
@@ -41,7 +71,8 @@ internal sealed class Node(World world, int index, SimulatedProcess process)
             return;
         Life = null;
         life.IsDead = true;
-        _frozenUntil = 0;
+        Clock.Forget();
+        _freezesFor = null;
         Process.System.Stop(_bridge!);
         Process.RunAll();
         life.End();
@@ -53,7 +84,7 @@ internal sealed class Node(World world, int index, SimulatedProcess process)
         if (life.IsDead)
             return;
         if (IsFrozen)
-            world.At(_frozenUntil, () => Do(life, action));
+            _world.At(Clock.FrozenUntil, () => Do(life, action));
         else
             action();
     }

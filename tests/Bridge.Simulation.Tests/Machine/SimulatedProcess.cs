@@ -7,8 +7,8 @@ using Akka.Dispatch;
 namespace Bridge.Simulation.Tests.Machine;
 
 /// <summary>
-/// An actor system whose mailboxes run only when the simulation says so: one of two processes that share
-/// a clock and a thread. It is used for one schedule after the other, because making an actor system
+/// An actor system whose mailboxes run only when the simulation says so: one of the processes that share
+/// a world and a thread. It is used for one schedule after the other, because making an actor system
 /// takes as long as many schedules. It has no thread of its own, so there is nothing to shut down.
 /// </summary>
 internal sealed class SimulatedProcess
@@ -21,7 +21,7 @@ internal sealed class SimulatedProcess
 
     public SimulatedProcess(VirtualClock clock)
     {
-        Clock = clock;
+        Clock = new NodeClock(clock);
         var name = "process-" + Interlocked.Increment(ref s_made).ToString(CultureInfo.InvariantCulture);
         All[name] = this;
         System = ActorSystem.Create(name, ConfigurationFactory.ParseString(
@@ -53,7 +53,7 @@ internal sealed class SimulatedProcess
         RunAll();
     }
 
-    public VirtualClock Clock { get; }
+    public NodeClock Clock { get; }
 
     public ActorSystem System { get; }
 

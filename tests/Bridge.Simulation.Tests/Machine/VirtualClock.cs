@@ -1,9 +1,9 @@
 namespace Bridge.Simulation.Tests.Machine;
 
 /// <summary>Time that stands still until the simulation lets it pass, and what is to happen at which moment of it.</summary>
-internal sealed class VirtualClock : TimeProvider
+internal sealed class VirtualClock
 {
-    /// <summary>What the clock on the wall shows at first.</summary>
+    /// <summary>What every clock on a wall shows at first.</summary>
     public static readonly DateTimeOffset Start = new(2026, 5, 17, 12, 0, 0, TimeSpan.Zero);
 
     private readonly PriorityQueue<Action, (long At, long Order)> _planned = new();
@@ -16,11 +16,8 @@ internal sealed class VirtualClock : TimeProvider
     /// <summary>When the next thing is planned; <see cref="long.MaxValue" /> when nothing is.</summary>
     public long Next => _planned.TryPeek(out _, out var next) ? next.At : long.MaxValue;
 
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override long GetTimestamp() => Now;
-
-    public override DateTimeOffset GetUtcNow() => Start + TimeSpan.FromTicks(Now);
+    /// <summary>What a clock on the wall shows that is right, such as that of Redis.</summary>
+    public DateTimeOffset TimeOfDay => Start + TimeSpan.FromTicks(Now);
 
     /// <summary>Where something was planned on another thread than the simulation's, at a moment that no seed decides.</summary>
     public string? Stray { get; private set; }

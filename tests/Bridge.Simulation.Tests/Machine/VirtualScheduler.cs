@@ -5,7 +5,7 @@ using Akka.Event;
 
 namespace Bridge.Simulation.Tests.Machine;
 
-/// <summary>Akka's timers on the simulation's clock.</summary>
+/// <summary>Akka's timers on the clock of the process' host.</summary>
 public sealed class VirtualScheduler : SchedulerBase
 {
     private readonly SimulatedProcess _process;
@@ -19,7 +19,7 @@ public sealed class VirtualScheduler : SchedulerBase
     }
 
     /// <inheritdoc />
-    public override TimeSpan MonotonicClock => TimeSpan.FromTicks(_process.Clock.Now);
+    public override TimeSpan MonotonicClock => TimeSpan.FromTicks(_process.Clock.GetTimestamp());
 
     /// <inheritdoc />
     public override TimeSpan HighResMonotonicClock => MonotonicClock;

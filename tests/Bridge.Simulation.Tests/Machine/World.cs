@@ -6,6 +6,9 @@ namespace Bridge.Simulation.Tests.Machine;
 /// </summary>
 internal sealed class World(VirtualClock clock, Random random, bool recording)
 {
+    /// <summary>Nodes that a schedule may have.</summary>
+    public const int NodesAtMost = 4;
+
     private readonly List<Action> _ready = [];
     private readonly List<string> _history = [];
 

@@ -5,7 +5,8 @@ using Bridge.Simulation.Tests.Schedules;
 namespace Bridge.Simulation.Tests.Redis;
 
 /// <summary>Redis with a list queue: sequences are given by the take, and a dead letter's place is held in the journal.</summary>
-internal sealed class ModelListRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage) : ModelRedis(world, plan, ledger, sabotage)
+internal sealed class ModelListRedis(World world, Plan plan, Ledger ledger, OwnershipWatch watch, Sabotage sabotage)
+    : ModelRedis(world, plan, ledger, watch, sabotage)
 {
     /// <summary>The last sequence that left the journal.</summary>
     private ulong Settled => Memory.Taken.Low - (ulong)Memory.Journal.Count;

@@ -18,12 +18,12 @@ internal sealed class SharedConnection(RedisPort port)
 /// <summary>
 /// The client's side of a queue, as <see cref="RedisQueue" /> has it, with the same memory of its own.
 /// </summary>
-internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRedis redis, QueueSettings settings, Random random) : IOutboundQueue
+internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRedis redis, QueueSettings settings, TimeProvider time, Random random) : IOutboundQueue
 {
     private readonly QueueMemory _memory = new();
     private RedisConnection? _waiting;
     private bool _knowsBlocked;
-    private DateTimeOffset? _nextDue;
+    private long? _nextDue;
 
     private double Deadline => settings.CallTimeout.TotalMilliseconds;
 
@@ -52,7 +52,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
             _memory.RequireWaiting(session, waiting.Number);
         var wait = settings.WaitTime.TotalMilliseconds;
         if (_nextDue is { } due)
-            wait = Math.Clamp((due - redis.Clock).TotalMilliseconds, 1, wait);
+            wait = Math.Clamp(time.GetElapsedTime(time.GetTimestamp(), due).TotalMilliseconds, 1, wait);
         return Seen(session, await port.CallAsync(
             _waiting, wait + Deadline, () => redis.Take(session, limits, SettlementPart.Nothing), (wait, _memory.Seen)).ConfigureAwait(false));
     }
@@ -89,7 +89,7 @@ internal sealed class ModelQueue(RedisPort port, SharedConnection link, ModelRed
 
     private TakenEntries Seen(QueueSession session, TakenEntries taken)
     {
-        _nextDue = taken.NextDue;
+        _nextDue = taken.DueIn is { } dueIn ? time.GetTimestamp() + dueIn.Ticks : null;
         if (taken.Entries is [.., var last])
             _memory.Took(session, last.Position);
         return taken;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
@@ -13,18 +12,19 @@ namespace Bridge.Simulation.Tests.Redis;
 /// refuses where the script refuses. Oversized and empty payloads, wrong types and foreign elements are left
 /// to the tests on a real Redis.
 /// </summary>
-internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage)
+internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, OwnershipWatch watch, Sabotage sabotage)
 {
     private readonly Dictionary<string, GeneratedIds> _ids = [];
     private readonly List<(RedisConnection Connection, EntryPosition Seen, Action Run)> _waiters = [];
     private long _frozenUntil;
     private long _refusesUntil;
     private QueueFault _refusal;
+    private (long Since, int Count) _inVain;
 
-    public static ModelRedis With(QueueKind kind, World world, Plan plan, Ledger ledger, Sabotage sabotage) =>
-        kind == QueueKind.List
-            ? new ModelListRedis(world, plan, ledger, sabotage)
-            : new ModelStreamRedis(world, plan, ledger, sabotage);
+    public static ModelRedis With(World world, Plan plan, Ledger ledger, OwnershipWatch watch, Sabotage sabotage) =>
+        plan.Kind == QueueKind.List
+            ? new ModelListRedis(world, plan, ledger, watch, sabotage)
+            : new ModelStreamRedis(world, plan, ledger, watch, sabotage);
 
     public RedisMemory Memory { get; private set; } = new();
 
@@ -41,9 +41,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
     public event Action? Died;
 
     /// <summary>Which life of a process holds the lease, as far as Redis knows.</summary>
-    public long? Owner => Live(Memory.Lease) is { } held
-        ? long.Parse(held.Token.AsSpan(0, held.Token.IndexOf('-', StringComparison.Ordinal)), CultureInfo.InvariantCulture)
-        : null;
+    public long? Owner => Live(Memory.Lease) is { } held ? OwnershipWatch.LifeOf(held.Token) : null;
 
     /// <summary>Redis has lost writes, and may have lost a lease with them.</summary>
     public bool HasForgotten { get; private set; }
@@ -52,9 +50,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     protected Ledger Ledger => ledger;
 
-    public DateTimeOffset Clock => TimeOfDay;
-
-    protected DateTimeOffset TimeOfDay => world.Clock.GetUtcNow();
+    protected DateTimeOffset TimeOfDay => world.Clock.TimeOfDay;
 
     // ---- What goes wrong with it.
 
@@ -72,6 +68,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         {
             HasForgotten = true;
             Memory = last.Memory.Copy();
+            watch.Forgot(Memory.Lease?.Token, Memory.Lease?.ExpiresAt ?? 0, Memory.DomainLease?.Token, Memory.DomainLease?.ExpiresAt ?? 0);
             ledger.Forgot(last.Pushed, Memory.Queue.Select(element => element.Message)
                 .Concat(Memory.Journal.Where(element => !element.IsPlaceHolder).Select(element => element.Message))
                 .Concat(Memory.Awaiting.Values.Select(waiting => waiting.Message))
@@ -128,22 +125,25 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     public Outcome<(bool Granted, long Epoch)> AcquireQueue(string token, long timeToLive)
     {
-        if (Live(Memory.Lease) is { } held)
+        if (Live(Memory.Lease) is { } held && (held.Token == token || !IsGivenEarly(held)))
         {
             if (held.Token != token)
                 return (false, 0L);
+            watch.Granted(token, timeToLive, domain: false);
             Memory.Lease = held with { ExpiresAt = world.Now + timeToLive };
             return (true, held.Epoch);
         }
 
+        watch.Granted(token, timeToLive, domain: false);
         Memory.Lease = new HeldLease(token, ++Memory.Epoch, 0, world.Now + timeToLive);
         return (true, Memory.Epoch);
     }
 
     public Outcome<(bool Granted, long Lives)> AcquireDomain(LeaseGrant grant, long timeToLive)
     {
-        if (Live(Memory.DomainLease) is { } held && held.Token != grant.Token)
+        if (Live(Memory.DomainLease) is { } held && held.Token != grant.Token && !IsGivenEarly(held))
             return (false, held.ExpiresAt - world.Now);
+        watch.Granted(grant.Token, timeToLive, domain: true);
         Memory.DomainLease = new HeldLease(grant.Token, grant.Epoch, 0, world.Now + timeToLive);
         return (true, 0L);
     }
@@ -152,6 +152,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
     {
         if (Live(domain ? Memory.DomainLease : Memory.Lease) is not { } held || held.Token != token)
             return false;
+        watch.Granted(token, timeToLive, domain);
         var renewed = held with { ExpiresAt = world.Now + timeToLive };
         if (domain)
             Memory.DomainLease = renewed;
@@ -164,6 +165,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
     {
         if (Live(domain ? Memory.DomainLease : Memory.Lease) is not { } held || held.Token != token)
             return false;
+        watch.Released(token, domain);
         if (domain)
             Memory.DomainLease = null;
         else
@@ -178,6 +180,7 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
     {
         if (Live(Memory.Lease) is not { } held || held.Token != grant.Token || held.Epoch != grant.Epoch)
             return QueueFault.LeaseLost;
+        watch.Opens(grant, held.Session + 1);
         // As the script finds them; what it makes of them comes behind.
         var (basePrefix, baseTaken) = (Memory.SessionPrefix ?? "", Memory.Taken);
         BeginSession(seen);
@@ -194,13 +197,13 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
             : Memory.Journal is [var only] ? (only.Position, only.Position) : (EntryPosition.Zero, EntryPosition.Zero);
         if (world.Recording)
             world.Note($"redis: session {held.Epoch}.{held.Session + 1}, journal {first}..{last}, mark {mark?.Position}");
-        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken, Payloads.Seal);
+        return new RecoverReply(held.Session + 1, Memory.Journal.Count, first, last, basePrefix, baseTaken, mark, Memory.Taken, Payloads.Seal, TimeOfDay);
     }
 
     /// <summary>Settles, then takes.</summary>
     public Outcome<TakenEntries> Take(QueueSession session, TakeLimits limits, SettlementPart part)
     {
-        if (Fence(session) is { } fault)
+        if (Fence(session, "took") is { } fault)
             return fault;
         var settled = Settle(part);
         if (settled.Fault is { } refused)
@@ -222,18 +225,31 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
         var entries = Entries(Memory.Journal.Skip(from));
         if (world.Recording && entries.Count > 0)
             world.Note($"redis: session {session.Grant.Epoch}.{session.Number} takes {Memory.Journal[from].Position}..{Memory.Taken}");
+        if (entries.Count == 0 && part == SettlementPart.Nothing)
+            WasInVain();
         if (sabotage == Sabotage.QueueSettlesWhatItGives)
             RemoveUpTo(Memory.Taken);
-        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count) { NextDue = NextDue };
+        return new TakenEntries(entries, settled.Value, [], Memory.Queue.Count) { DueIn = DueIn };
     }
 
-    /// <summary>When the next message that was put off is due.</summary>
-    public DateTimeOffset? NextDue => Memory.Scheduled.Count == 0 ? null : Memory.Scheduled.Min(scheduled => scheduled.Postponement.Due);
+    // Not before it is due: Redis counts whole milliseconds, and so does whoever waits for it.
+    private TimeSpan? DueIn => Memory.Scheduled.Count == 0
+        ? null
+        : TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling((Memory.Scheduled.Min(scheduled => scheduled.Postponement.Due) - TimeOfDay).TotalMilliseconds)));
 
     /// <summary>What an owner is told that has not been told before.</summary>
     public (IReadOnlyList<AwaitedAnswer> Awaiting, IReadOnlyList<(ulong Recipient, DateTimeOffset Due)> Blocked) Waiting() => (
         [.. Memory.Awaiting.Values.Select(waiting => waiting.Answer)],
         [.. Memory.Scheduled.Where(scheduled => scheduled.Postponement.Said.Recipient != 0).Select(scheduled => (scheduled.Postponement.Said.Recipient, scheduled.Postponement.Due))]);
+
+    // A wait that ends although there is nothing is asked again at once.
+    private void WasInVain()
+    {
+        if (world.Now - _inVain.Since > TimeSpan.TicksPerSecond)
+            _inVain = (world.Now, 0);
+        if (++_inVain.Count > 50)
+            world.Break("Redis was asked 50 times in a second for what it did not have");
+    }
 
     private List<ScheduledElement> TakeDue(int atMost)
     {
@@ -244,11 +260,11 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     /// <summary>Settles.</summary>
     public Outcome<SettleResult> Settle(QueueSession session, SettlementPart part) =>
-        Fence(session) is { } fault ? fault : Settle(part);
+        Fence(session, "settled", isOpen: sabotage == Sabotage.SettlementIsNotFenced) is { } fault ? fault : Settle(part);
 
     /// <summary>Reads the journal behind an entry.</summary>
     public Outcome<TakenEntries> Read(QueueSession session, EntryPosition after, TakeLimits limits) =>
-        Fence(session) is { } fault
+        Fence(session, "read") is { } fault
             ? fault
             : new TakenEntries(Entries(Memory.Journal.Where(element => element.Position > after).Take(limits.Entries)), default, [], -1);
 
@@ -302,20 +318,19 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Sabota
 
     private HeldLease? Live(HeldLease? lease) => lease is { } held && held.ExpiresAt > world.Now ? held : null;
 
-    private QueueFault? Fence(QueueSession session)
+    private bool IsGivenEarly(HeldLease held) => sabotage == Sabotage.LeaseIsGrantedEarly && held.ExpiresAt - world.Now < World.Ticks(50);
+
+    private QueueFault? Fence(QueueSession session, string what, bool isOpen = false)
     {
         var held = Live(Memory.Lease);
         var isCurrent = held is not null && held.Token == session.Grant.Token && held.Epoch == session.Grant.Epoch && held.Session == session.Number;
-        if (sabotage == Sabotage.QueueIsNotFenced && Memory.SessionPrefix is not null)
-        {
-            if (!isCurrent)
-                world.Break("a call that is not of the current session changed the queue");
-            return null;
-        }
-
-        if (!isCurrent)
+        isOpen |= sabotage == Sabotage.QueueIsNotFenced;
+        if (!isCurrent && !isOpen)
             return held is not null && held.Token == session.Grant.Token ? QueueFault.Stale : QueueFault.LeaseLost;
-        return Memory.SessionPrefix is null ? QueueFault.Stale : null;
+        if (Memory.SessionPrefix is null)
+            return QueueFault.Stale;
+        watch.Accepts(session, what);
+        return null;
     }
 
     private Outcome<SettleResult> Settle(SettlementPart part)

@@ -8,7 +8,8 @@ namespace Bridge.Simulation.Tests.Redis;
 /// Redis with a stream queue: an entry has its id from the push, the journal is what is pending of the group, and a
 /// dead letter leaves no trace there.
 /// </summary>
-internal sealed class ModelStreamRedis(World world, Plan plan, Ledger ledger, Sabotage sabotage) : ModelRedis(world, plan, ledger, sabotage)
+internal sealed class ModelStreamRedis(World world, Plan plan, Ledger ledger, OwnershipWatch watch, Sabotage sabotage)
+    : ModelRedis(world, plan, ledger, watch, sabotage)
 {
     protected override void TakeAgain(ScheduledElement due) =>
         Memory.Queue.Add(new QueuedElement(due.Message, NextPosition(), due.Postponement.Said));

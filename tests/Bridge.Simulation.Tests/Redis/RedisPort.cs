@@ -51,6 +51,8 @@ internal sealed class RedisPort
     private readonly NodeLife _life;
     private readonly List<RedisConnection> _connections = [];
     private long _stalledUntil;
+    private long _silentUntil;
+    private long _cutOffUntil;
     private long _lastNumber;
 
     public RedisPort(World world, ModelRedis redis, NodeLife life)
@@ -71,7 +73,7 @@ internal sealed class RedisPort
     {
         if (current is { IsGivenUp: false })
             return current;
-        if (_redis.IsDown)
+        if (_redis.IsDown || _world.Now < _cutOffUntil)
             return null;
         var connection = new RedisConnection(++_lastNumber);
         _connections.Add(connection);
@@ -83,6 +85,16 @@ internal sealed class RedisPort
 
     /// <summary>Nothing passes for a while.</summary>
     public void Stall(long until) => _stalledUntil = Math.Max(_stalledUntil, until);
+
+    /// <summary>What is sent arrives and is run, and no reply comes back for a while.</summary>
+    public void Silence(long until) => _silentUntil = Math.Max(_silentUntil, until);
+
+    /// <summary>Nothing passes for a while, and no connection can be made.</summary>
+    public void CutOff(long until)
+    {
+        Stall(until);
+        _cutOffUntil = Math.Max(_cutOffUntil, until);
+    }
 
     /// <summary>All connections break.</summary>
     public void Break()
@@ -118,7 +130,7 @@ internal sealed class RedisPort
                     Run();
             });
             _world.At(_world.Soon(Network), () => Arrive(over));
-            _world.After(deadline, () => _life.Do(() =>
+            _world.At(_life.Node.Clock.MomentAfter(TimeSpan.FromMilliseconds(deadline)), () => _life.Do(() =>
             {
                 if (!result.Task.IsCompleted)
                     GiveUp(over);
@@ -138,9 +150,9 @@ internal sealed class RedisPort
         {
             if (over.IsCut || over.IsGivenUp)
                 return;
-            if (_world.Now < _stalledUntil)
+            if (Math.Max(_stalledUntil, _silentUntil) is var passes && _world.Now < passes)
             {
-                _world.At(_stalledUntil, () => Reply(over, fail, outcome));
+                _world.At(passes, () => Reply(over, fail, outcome));
                 return;
             }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Bridge.Settings;
+using Bridge.Simulation.Tests.Machine;
 
 namespace Bridge.Simulation.Tests.Schedules;
 
@@ -35,20 +36,38 @@ internal enum MessageKind
 /// <summary>What may go wrong, each at a moment, some at one node, some for a while.</summary>
 internal enum FaultKind
 {
-    /// <summary>The process stands still.</summary>
+    /// <summary>The process stands still, as under SIGSTOP or in a long collection of garbage.</summary>
     NodeFreezes,
+
+    /// <summary>The process stands still at its next write, between the look at the lease's deadline and the write.</summary>
+    NodeFreezesAtWrite,
 
     /// <summary>The process dies, and another one starts after a while.</summary>
     NodeDies,
 
-    /// <summary>The process is asked to drain, and replaced after a while.</summary>
+    /// <summary>The process is asked to drain, and replaced after a while. (What else an operator or a cluster asks of a node, to hand over say, has its place beside this one.)</summary>
     NodeDrains,
+
+    /// <summary>The node's clock on the wall is set, forwards or backwards.</summary>
+    ClockJumps,
 
     /// <summary>The node's connections to Redis break: some of what was under way is lost, some is run late.</summary>
     RedisLinkBreaks,
 
     /// <summary>Nothing passes between the node and Redis for a while; then it arrives late.</summary>
     RedisLinkStalls,
+
+    /// <summary>What the node asks of Redis is done, and the replies come after a while.</summary>
+    RedisRepliesStall,
+
+    /// <summary>The node is cut off from Redis for a while: no connection can be made.</summary>
+    CutOffFromRedis,
+
+    /// <summary>The node is cut off from the XMPP server for a while, and keeps its lease.</summary>
+    CutOffFromServer,
+
+    /// <summary>The node is cut off from both.</summary>
+    CutOffFromBoth,
 
     /// <summary>Redis stands still for a while; what was sent to it meanwhile it runs late.</summary>
     RedisFreezes,
@@ -101,12 +120,17 @@ internal readonly record struct PlannedMessage(int At, MessageKind Kind);
 /// <summary>A fault.</summary>
 /// <param name="At">Milliseconds from the start.</param>
 /// <param name="Kind">What goes wrong.</param>
-/// <param name="Node">Where, for those that concern one node.</param>
-/// <param name="Lasts">Milliseconds, for those that last.</param>
+/// <param name="Node">Where, for those that concern one node; <see cref="AtOwner" />: at the one that owns the queue by then.</param>
+/// <param name="Lasts">Milliseconds, for those that last; for a clock, how far it jumps.</param>
 internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, int Lasts)
 {
+    public const int AtOwner = -1;
+
+    public bool IsAtNode => Kind <= FaultKind.CutOffFromBoth;
+
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"at {At} ms: {Kind}{(Kind <= FaultKind.RedisLinkStalls ? $" (node {Node})" : "")}, {Lasts} ms");
+        CultureInfo.InvariantCulture,
+        $"at {At} ms: {Kind}{(!IsAtNode ? "" : Node == AtOwner ? " (the owner)" : $" (node {Node})")}, {Lasts} ms");
 }
 
 /// <summary>
@@ -114,8 +138,23 @@ internal readonly record struct PlannedFault(int At, FaultKind Kind, int Node, i
 /// how long the network takes, is drawn while the schedule runs, so that messages and faults can be left
 /// out one by one.
 /// </summary>
+/// <param name="Seed">Whence it comes.</param>
+/// <param name="Kind">Of the queue.</param>
+/// <param name="Grade">What confirms.</param>
+/// <param name="Outcomes">What is told.</param>
+/// <param name="TriesAgain">Whether a message whose recipient asks to wait is sent again.</param>
+/// <param name="Rates">A node each: how many ticks of its monotonic clock pass in one of the world's.</param>
+/// <param name="Messages">What the app pushes.</param>
+/// <param name="Faults">What goes wrong, in the order of time.</param>
 internal sealed record Plan(
-    int Seed, QueueKind Kind, ConfirmGrade Grade, OutcomeMode Outcomes, bool TriesAgain, ImmutableArray<PlannedMessage> Messages, ImmutableArray<PlannedFault> Faults)
+    int Seed,
+    QueueKind Kind,
+    ConfirmGrade Grade,
+    OutcomeMode Outcomes,
+    bool TriesAgain,
+    ImmutableArray<double> Rates,
+    ImmutableArray<PlannedMessage> Messages,
+    ImmutableArray<PlannedFault> Faults)
 {
     /// <summary>One bit each in a word.</summary>
     public const int MessagesAtMost = 64;
@@ -129,6 +168,10 @@ internal sealed record Plan(
     private const int LastPush = 2_600;
     private const int LastFault = 2_800;
 
+    // A lease of 1,500 ms whose holder stops at 1,200 of its own bears a clock that loses a fifth.
+    private const double SlowestClock = 0.82;
+    private const double FastestClock = 1.2;
+
     private static readonly FaultKind[] Kinds = Enum.GetValues<FaultKind>();
 
     public static Plan Of(int seed)
@@ -138,6 +181,9 @@ internal sealed record Plan(
         var grade = random.Next(3) == 0 ? ConfirmGrade.Accepted : ConfirmGrade.Held;
         var outcomes = random.Next(2) == 0 ? OutcomeMode.Failures : OutcomeMode.All;
         var triesAgain = random.Next(3) == 0;
+        var isDrifting = random.Next(2) == 0;
+        ImmutableArray<double> rates = [.. Enumerable.Range(0, NodesOf(random.Next(10)))
+            .Select(_ => isDrifting ? SlowestClock + (random.NextDouble() * (FastestClock - SlowestClock)) : 1)];
         var messages = ImmutableArray.CreateBuilder<PlannedMessage>();
         var moment = random.Next(200);
         for (var left = random.Next(1, 33); left > 0; left--)
@@ -163,11 +209,31 @@ internal sealed record Plan(
         {
             var fault = Kinds[random.Next(Kinds.Length)];
             // Those that are short are a nuisance to calls, those that are long one to leases and deadlines.
-            var lasts = random.Next(3) == 0 ? random.Next(1_000, 2_200) : random.Next(20, 700);
-            faults.Add(new PlannedFault(random.Next(20, LastFault), fault, random.Next(2), lasts));
+            var lasts = fault switch
+            {
+                FaultKind.ClockJumps => Jump(random),
+                FaultKind.NodeFreezesAtWrite => random.Next(700, 2_500),
+                _ => random.Next(3) == 0 ? random.Next(1_000, 2_200) : random.Next(20, 700),
+            };
+            var node = random.Next(2) == 0 ? PlannedFault.AtOwner : random.Next(rates.Length);
+            var at = random.Next(20, LastFault);
+            faults.Add(new PlannedFault(at, fault, node, lasts));
+            // A virtual machine that stands still is given another time when it goes on.
+            if (fault == FaultKind.ClockJumps && random.Next(2) == 0)
+                faults.Add(new PlannedFault(at, FaultKind.NodeFreezes, node, random.Next(700, 2_500)));
         }
 
-        return new Plan(seed, kind, grade, outcomes, triesAgain, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+        return new Plan(seed, kind, grade, outcomes, triesAgain, rates, messages.DrainToImmutable(), [.. faults.OrderBy(fault => fault.At)]);
+    }
+
+    // Most of what can happen between several owners happens between two.
+    private static int NodesOf(int draw) => draw < 5 ? 2 : draw < 8 ? 3 : World.NodesAtMost;
+
+    // A step of the time service, a clock that nobody had set, another time zone: in either direction.
+    private static int Jump(Random random)
+    {
+        var atMost = random.Next(3) switch { 0 => 2_000, 1 => 60_000, _ => 3 * 3_600_000 };
+        return random.Next(-atMost, atMost + 1);
     }
 
     /// <summary>Successive seeds begin much alike; these do not.</summary>
@@ -182,6 +248,7 @@ internal sealed record Plan(
         Environment.NewLine,
         [
             $"BRIDGE_TEST_SEED={Seed}, {Kind}, grade {Grade}, outcomes {Outcomes}{(TriesAgain ? ", tries again" : "")}",
+            string.Create(CultureInfo.InvariantCulture, $"  {Rates.Length} nodes, whose clocks run at {string.Join(", ", Rates.Select(rate => rate.ToString("0.##", CultureInfo.InvariantCulture)))}"),
             .. Messages.Select((message, number) => $"  message {number}: {message.Kind} at {message.At} ms"),
             .. Faults.Select(fault => $"  {fault}"),
         ]);

@@ -29,4 +29,16 @@ internal enum Sabotage
 
     /// <summary>A server that was restarted says that it had lived on.</summary>
     ServerHidesItsRestart,
+
+    /// <summary>A renewal moves the deadline as if it had been sent when its answer came.</summary>
+    RenewalCountsFromItsReply,
+
+    /// <summary>The deadline is measured by the clock on the wall.</summary>
+    DeadlineIsOnTheWall,
+
+    /// <summary>The script that settles compares neither lease nor session; the one that takes does.</summary>
+    SettlementIsNotFenced,
+
+    /// <summary>A lease that is about to run out is given to whoever asks for it.</summary>
+    LeaseIsGrantedEarly,
 }

@@ -5,11 +5,11 @@ namespace Bridge.Simulation.Tests.Schedules;
 
 /// <summary>What many schedules came to.</summary>
 internal sealed record SearchResult(
-    int Schedules, TimeSpan Took, long Arrived, long Repeated, long Owners, long Streams, Plan? Failing)
+    int Schedules, TimeSpan Took, long Arrived, long Repeated, long Owners, long Streams, long LateWrites, Plan? Failing)
 {
     public override string ToString() =>
         $"{Schedules} schedules in {Took.TotalSeconds:F1} s ({Schedules / Took.TotalSeconds:F0} a second): {Arrived} messages arrived, "
-        + $"{Repeated} of them again, {Owners} changes of the owner, {Streams} streams";
+        + $"{Repeated} of them again, {Owners} changes of the owner, {Streams} streams, {LateWrites} writes that came late";
 }
 
 /// <summary>Runs schedules of successive seeds on every processor, until one fails.</summary>
@@ -21,7 +21,7 @@ internal static class Search
         var failing = new ConcurrentBag<Plan>();
         var broken = new ConcurrentBag<Exception>();
         var next = -1;
-        long ran = 0, arrived = 0, repeated = 0, owners = 0, streams = 0;
+        long ran = 0, arrived = 0, repeated = 0, owners = 0, streams = 0, lateWrites = 0;
         var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(Work, 4 << 20)).ToArray();
         foreach (var thread in threads)
             thread.Start();
@@ -29,7 +29,7 @@ internal static class Search
             thread.Join();
         if (!broken.IsEmpty)
             throw new AggregateException(broken);
-        return new SearchResult((int)ran, clock.Elapsed, arrived, repeated, owners, streams, failing.MinBy(plan => unchecked(plan.Seed - firstSeed)));
+        return new SearchResult((int)ran, clock.Elapsed, arrived, repeated, owners, streams, lateWrites, failing.MinBy(plan => unchecked(plan.Seed - firstSeed)));
 
         void Work()
         {
@@ -45,6 +45,7 @@ internal static class Search
                     Interlocked.Add(ref repeated, verdict.Repeated);
                     Interlocked.Add(ref owners, verdict.Owners);
                     Interlocked.Add(ref streams, verdict.Streams);
+                    Interlocked.Add(ref lateWrites, verdict.LateWrites);
                     if (verdict.Violation is not null)
                         failing.Add(plan);
                 }
@@ -74,15 +75,26 @@ internal static class Search
             }
         }
         while (shrank);
+        while (plan.Rates.Length > 2 && Try(WithoutLastNode(plan)))
+        {
+        }
+
+        Try(plan with { Rates = [.. plan.Rates.Select(_ => 1.0)] });
         return (plan, simulator.Run(plan, sabotage, recording: true));
 
-        void Try(Plan smaller)
+        bool Try(Plan smaller)
         {
             if (simulator.Run(smaller, sabotage).Violation is null)
-                return;
+                return false;
             plan = smaller;
-            shrank = true;
+            return shrank = true;
         }
+    }
+
+    private static Plan WithoutLastNode(Plan plan)
+    {
+        var last = plan.Rates.Length - 1;
+        return plan with { Rates = plan.Rates.RemoveAt(last), Faults = plan.Faults.RemoveAll(fault => fault.Node == last) };
     }
 
     /// <summary>What there is to say about a failing schedule.</summary>

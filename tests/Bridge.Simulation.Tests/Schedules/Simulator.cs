@@ -15,9 +15,10 @@ namespace Bridge.Simulation.Tests.Schedules;
 /// <param name="Repeated">Arrivals of messages that had arrived before.</param>
 /// <param name="Owners">How often a node became the owner.</param>
 /// <param name="Streams">How many streams were opened.</param>
-internal sealed record Verdict(string? Violation, IReadOnlyList<string> History, int Arrived, int Repeated, long Owners, long Streams);
+/// <param name="LateWrites">See <see cref="OwnershipWatch" />.</param>
+internal sealed record Verdict(string? Violation, IReadOnlyList<string> History, int Arrived, int Repeated, long Owners, long Streams, int LateWrites);
 
-/// <summary>Runs schedules, one after the other, on the thread that made it: two real bridges, and a model of everything else.</summary>
+/// <summary>Runs schedules, one after the other, on the thread that made it: several real bridges, and a model of everything else.</summary>
 internal sealed class Simulator
 {
     // Far beyond what the slowest search for a silent poison takes.
@@ -26,7 +27,7 @@ internal sealed class Simulator
     private readonly VirtualClock _clock = new();
     private readonly SimulatedProcess[] _processes;
 
-    public Simulator() => _processes = [new SimulatedProcess(_clock), new SimulatedProcess(_clock)];
+    public Simulator() => _processes = [.. Enumerable.Range(0, World.NodesAtMost).Select(_ => new SimulatedProcess(_clock))];
 
     public Verdict Run(Plan plan, Sabotage sabotage = Sabotage.None, bool recording = false)
     {
@@ -137,24 +138,27 @@ internal sealed class Simulator
         private readonly World _world;
         private readonly Plan _plan;
         private readonly BridgeSettings _settings;
+        private readonly Sabotage _sabotage;
         private readonly Ledger _ledger;
+        private readonly OwnershipWatch _watch;
         private readonly ModelRedis _redis;
         private readonly ModelServer _server;
         private readonly ModelEncoder _encoder;
         private readonly Node[] _nodes;
-        private readonly RedisPort?[] _ports = new RedisPort?[2];
-        private readonly StatusBoard?[] _boards = new StatusBoard?[2];
+        private readonly RedisPort?[] _ports = new RedisPort?[World.NodesAtMost];
+        private readonly StatusBoard?[] _boards = new StatusBoard?[World.NodesAtMost];
         private int _nextPush;
 
         public Schedule(World world, Plan plan, Sabotage sabotage, SimulatedProcess[] processes)
         {
-            (_world, _plan) = (world, plan);
+            (_world, _plan, _sabotage) = (world, plan, sabotage);
             _settings = All[(plan.Kind, plan.Grade, plan.Outcomes, plan.TriesAgain)];
             _ledger = new Ledger(world, plan);
-            _redis = ModelRedis.With(plan.Kind, world, plan, _ledger, sabotage);
-            _server = new ModelServer(world, _ledger, _redis, sabotage);
+            _watch = new OwnershipWatch(world, _settings.Lease);
+            _redis = ModelRedis.With(world, plan, _ledger, _watch, sabotage);
+            _server = new ModelServer(world, _ledger, sabotage);
             _encoder = new ModelEncoder(sabotage, plan);
-            _nodes = world.Nodes = [new Node(world, 0, processes[0]), new Node(world, 1, processes[1])];
+            _nodes = world.Nodes = [.. plan.Rates.Select((rate, index) => new Node(world, index, processes[index], rate))];
         }
 
         public Verdict Run()
@@ -180,7 +184,7 @@ internal sealed class Simulator
 
             foreach (var node in _nodes)
                 Kill(node);
-            return new Verdict(_world.Violation, _world.History, _ledger.Arrived, _ledger.Repeated, _redis.Memory.Epoch, _server.NextStream() - 1);
+            return new Verdict(_world.Violation, _world.History, _ledger.Arrived, _ledger.Repeated, _redis.Memory.Epoch, _server.NextStream() - 1, _watch.LateWrites);
         }
 
         private bool IsQuiet =>
@@ -212,17 +216,22 @@ internal sealed class Simulator
             {
                 var port = _ports[node.Index] = new RedisPort(_world, _redis, life);
                 var link = new SharedConnection(port);
-                var board = _boards[node.Index] = new StatusBoard(_world.Clock);
+                var board = _boards[node.Index] = new StatusBoard(node.Clock);
+                var mistaken = MistakenDeadline.Of(_sabotage, node.Clock, _settings.Lease);
                 var random = _world.Random;
                 return BridgeActor.Props(_settings, new BridgeParts(
-                    () => new ModelQueue(port, link, _redis, _settings.Queue, random),
-                    () => new ModelLease(port, link, _redis, _settings, life.Number, random),
+                    () => new ModelQueue(port, link, _redis, _settings.Queue, node.Clock, random),
+                    () =>
+                    {
+                        var lease = new ModelLease(port, link, _redis, _settings, life.Number, random);
+                        return mistaken is null ? lease : mistaken.Hear(lease);
+                    },
                     () => new ModelOutcomes(port, link, _redis, _settings.Queue),
                     () => NoInbound.Instance,
-                    new ModelDialer(_world, _server, life, _settings),
+                    new ModelDialer(_world, _server, _watch, life, mistaken, _settings),
                     _encoder,
                     board,
-                    _world.Clock,
+                    node.Clock,
                     NoShared.Instance)
                 {
                     Random = random,
@@ -244,7 +253,6 @@ internal sealed class Simulator
         {
             var at = World.Ticks(fault.At);
             var until = World.Ticks(Math.Min(fault.At + fault.Lasts, Plan.HealedAt));
-            var node = _nodes[fault.Node];
             (int Pushed, RedisMemory Memory)? dump = null;
             if (fault.Kind == FaultKind.RedisForgets)
             {
@@ -255,11 +263,16 @@ internal sealed class Simulator
 
             _world.At(at, () =>
             {
-                _world.Note($"FAULT {fault}");
+                var node = _nodes[fault.Node != PlannedFault.AtOwner ? fault.Node : _redis.Owner is { } owner ? (int)(owner % World.NodesAtMost) : 0];
+                var port = _ports[node.Index];
+                _world.Note($"FAULT {fault}{(fault is { IsAtNode: true, Node: PlannedFault.AtOwner } ? $", which is node {node.Index}" : "")}");
                 switch (fault.Kind)
                 {
                     case FaultKind.NodeFreezes:
                         node.Freeze(until);
+                        break;
+                    case FaultKind.NodeFreezesAtWrite:
+                        node.FreezeAtNextWrite(until - at);
                         break;
                     case FaultKind.NodeDies:
                         Replace(node, until);
@@ -269,11 +282,27 @@ internal sealed class Simulator
                             node.Bridge.Tell(new BridgeActor.Drain(), Akka.Actor.ActorRefs.Nobody);
                         _world.At(until, () => Replace(node, _world.Now));
                         break;
+                    case FaultKind.ClockJumps:
+                        node.Clock.Jump(Milliseconds(fault.Lasts));
+                        break;
                     case FaultKind.RedisLinkBreaks:
-                        _ports[fault.Node]?.Break();
+                        port?.Break();
                         break;
                     case FaultKind.RedisLinkStalls:
-                        _ports[fault.Node]?.Stall(until);
+                        port?.Stall(until);
+                        break;
+                    case FaultKind.RedisRepliesStall:
+                        port?.Silence(until);
+                        break;
+                    case FaultKind.CutOffFromRedis:
+                        port?.CutOff(until);
+                        break;
+                    case FaultKind.CutOffFromServer:
+                        node.CutOff(until);
+                        break;
+                    case FaultKind.CutOffFromBoth:
+                        port?.CutOff(until);
+                        node.CutOff(until);
                         break;
                     case FaultKind.RedisFreezes:
                         _redis.Freeze(until);

@@ -9,7 +9,8 @@ using Bridge.Stanzas;
 namespace Bridge.Simulation.Tests.Server;
 
 /// <summary>Dials the model server.</summary>
-internal sealed class ModelDialer(World world, ModelServer server, NodeLife life, BridgeSettings settings) : IComponentDialer
+internal sealed class ModelDialer(
+    World world, ModelServer server, OwnershipWatch watch, NodeLife life, MistakenDeadline? mistaken, BridgeSettings settings) : IComponentDialer
 {
     private const double Network = 3;
 
@@ -17,6 +18,13 @@ internal sealed class ModelDialer(World world, ModelServer server, NodeLife life
         XmppEndpoint endpoint, XmppSettings xmpp, LeaseDeadline deadline, CancellationToken cancellation)
     {
         var dial = new TaskCompletionSource<IComponentLink>();
+        if (life.Node.CutOffUntil > 0)
+        {
+            world.At(life.Node.Clock.MomentAfter(settings.Xmpp.ConnectTimeout), () => life.Do(() =>
+                dial.TrySetException(new ConnectFaultException(ConnectFault.TimedOut, endpoint, null))));
+            return dial.Task;
+        }
+
         world.At(world.Soon(Network), () => life.Do(() =>
         {
             // Given up: the socket is closed, and nobody waits for it.
@@ -28,7 +36,7 @@ internal sealed class ModelDialer(World world, ModelServer server, NodeLife life
                 return;
             }
 
-            var link = new ModelLink(world, server, life, deadline, settings);
+            var link = new ModelLink(world, server, watch, life, mistaken is null ? deadline.MayWriteNow : mistaken.MayWriteNow, settings);
             server.Accept(link);
             dial.TrySetResult(link);
         }));
@@ -47,7 +55,8 @@ internal sealed class ModelLink : IComponentLink
     private readonly World _world;
     private readonly ModelServer _server;
     private readonly NodeLife _life;
-    private readonly LeaseDeadline _deadline;
+    private readonly OwnershipWatch _watch;
+    private readonly Func<bool> _mayWrite;
     private readonly BridgeSettings _settings;
     private readonly ArrayBufferWriter<byte> _output = new(1024);
     private readonly Queue<StreamElement> _wire = new();
@@ -63,9 +72,9 @@ internal sealed class ModelLink : IComponentLink
     private ulong _unconfirmed;
     private ulong _writtenUnconfirmed;
 
-    public ModelLink(World world, ModelServer server, NodeLife life, LeaseDeadline deadline, BridgeSettings settings)
+    public ModelLink(World world, ModelServer server, OwnershipWatch watch, NodeLife life, Func<bool> mayWrite, BridgeSettings settings)
     {
-        (_world, _server, _life, _deadline, _settings) = (world, server, life, deadline, settings);
+        (_world, _server, _watch, _life, _mayWrite, _settings) = (world, server, watch, life, mayWrite, settings);
         OpenedAt = world.Now;
         Number = server.NextStream();
         life.AtEnd(Hangup);
@@ -119,7 +128,7 @@ internal sealed class ModelLink : IComponentLink
 
     public Task CloseAsync(TimeSpan timeout)
     {
-        _world.After(timeout.TotalMilliseconds, () => _life.Do(() => _closed.TrySetResult()));
+        _world.At(_life.Node.Clock.MomentAfter(timeout), () => _life.Do(() => _closed.TrySetResult()));
         return _closed.Task;
     }
 
@@ -188,7 +197,7 @@ internal sealed class ModelLink : IComponentLink
         _clientIsGone = true;
         _closed.TrySetResult();
         // What is on the wire may be worked off before the server hears of the reset, or be dropped with it.
-        _world.At(_world.Soon(Network * 2), () =>
+        _world.At(Math.Max(_world.Soon(Network * 2), _life.Node.CutOffUntil), () =>
         {
             if (!_serverIsGone)
             {
@@ -200,22 +209,44 @@ internal sealed class ModelLink : IComponentLink
 
     private void Pump()
     {
-        _pumpPlanned = false;
         if (_clientIsGone)
             return;
-        if (!_deadline.MayWriteNow() && _server.Sabotage != Sabotage.LeaseDeadlineIsIgnored)
+        if (!_mayWrite())
         {
             Hangup();
             _sink!.Ended(SocketEnd.LeaseExpired, null);
             return;
         }
 
-        if (_server.Redis.Owner is { } owner && owner != _life.Number && !_server.Redis.HasForgotten)
-            _world.Break($"node {Node} wrote to the server while the other one had the lease");
-        BytesWritten += _output.WrittenCount;
-        var before = _wire.Count;
-        StreamElement.ReadAll(_output.WrittenSpan, _wire);
+        _watch.Checks(_life);
+        _life.Node.ReachWrite(World.Ticks(Plan.HealedAt));
+        if (!_life.Node.IsFrozen && !_world.Chance(0.05))
+        {
+            Write(_output.WrittenSpan, _world.Now);
+            _output.ResetWrittenCount();
+            _pumpPlanned = false;
+            return;
+        }
+
+        // What actors write meanwhile is behind the next check.
+        var (slice, checkedAt) = (_output.WrittenSpan.ToArray(), _world.Now);
         _output.ResetWrittenCount();
+        _world.At(_world.Soon(0.2), () => _life.Do(() =>
+        {
+            if (_clientIsGone)
+                return;
+            Write(slice, checkedAt);
+            _pumpPlanned = false;
+            Flush();
+        }));
+    }
+
+    private void Write(ReadOnlySpan<byte> slice, long checkedAt)
+    {
+        _watch.Writes(_life, checkedAt);
+        BytesWritten += slice.Length;
+        var before = _wire.Count;
+        StreamElement.ReadAll(slice, _wire);
         foreach (var element in _wire.Skip(before))
         {
             if (element.Kind == StreamElementKind.Message)
@@ -252,6 +283,13 @@ internal sealed class ModelLink : IComponentLink
             return;
         }
 
+        if (_life.Node.CutOffUntil is > 0 and var passes)
+        {
+            _serverPlanned = true;
+            _world.At(passes, Work);
+            return;
+        }
+
         for (var some = _world.Random.Next(1, 9); some > 0 && !_serverIsGone && _wire.TryDequeue(out var element); some--)
             _server.Process(this, element);
         PlanServer();
@@ -278,6 +316,13 @@ internal sealed class ModelLink : IComponentLink
         _deliveryPlanned = false;
         if (_clientIsGone)
             return;
+        if (_life.Node.CutOffUntil is > 0 and var passes)
+        {
+            _deliveryPlanned = true;
+            _world.At(passes, () => _life.Do(Deliver));
+            return;
+        }
+
         var some = new List<InboundEvent>();
         for (var left = _world.Random.Next(1, 5); left > 0 && _answers.TryPeek(out var answer) && answer is InboundEvent @event; left--)
         {

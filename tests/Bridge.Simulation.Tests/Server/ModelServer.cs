@@ -12,7 +12,7 @@ namespace Bridge.Simulation.Tests.Server;
 /// An XMPP server with one component: works off each stream in order, returns barriers in order, hands
 /// messages on a little later, and lets a new stream of the component replace the old one.
 /// </summary>
-internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, Sabotage sabotage)
+internal sealed class ModelServer(World world, Ledger ledger, Sabotage sabotage)
 {
     /// <summary>The longest time between the answer to a barrier and the hand over of what stands before it; measured were 42 ms.</summary>
     private const double Lag = 45;
@@ -33,8 +33,6 @@ internal sealed class ModelServer(World world, Ledger ledger, ModelRedis redis, 
     private long _startedAt = -TimeSpan.TicksPerHour;
 
     public Sabotage Sabotage => sabotage;
-
-    public ModelRedis Redis => redis;
 
     public bool IsDown { get; private set; }
 

@@ -63,10 +63,12 @@ end
 if mark == '' then
   redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start', 'mark-owed')
 end
+local clock = redis.call('TIME')
 return {
   session, length,
   '0-' .. string.format('%.0f', first), '0-' .. string.format('%.0f', last),
   base_prefix, '0-' .. base_taken,
   mark, known[4] or '0', known[5] or '', known[6] or '0', known[10] or '0',
   '0-' .. string.format('%.0f', taken), seal,
+  clock[1] .. string.sub(clock[2] + 1000000, 2, 4),
 }

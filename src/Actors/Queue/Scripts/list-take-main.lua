@@ -97,4 +97,4 @@ if count > 0 then
   redis.call('HSET', KEYS[4], 'taken', number(taken + count))
 end
 trim_dead(ARGV[7], ARGV[8])
-return { removed, dead, dead_trimmed, length + again - count, slice, 0, buried, run, moved, next_due }
+return { removed, dead, dead_trimmed, length + again - count, slice, 0, buried, run, moved, due_in() }

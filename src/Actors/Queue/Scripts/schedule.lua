@@ -18,6 +18,11 @@ local function look_at_due()
   next_due = redis.call('ZRANGE', KEYS[12], 0, 0, 'WITHSCORES')[2] or ''
 end
 
+-- In how many milliseconds that is: whoever hears of it may have another clock.
+local function due_in()
+  return next_due == '' and '' or string.format('%.0f', math.max(0, tonumber(next_due) - tonumber(now)))
+end
+
 -- Takes out those that are due, at most so many: what is said of each, and its content, in turn.
 local function take_due(want, room)
   local due, bytes = {}, 0

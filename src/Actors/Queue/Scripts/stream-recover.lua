@@ -74,9 +74,11 @@ end
 if mark == '' then
   redis.call('HDEL', KEYS[4], 'mark', 'mark-at', 'mark-endpoint', 'mark-start', 'mark-owed')
 end
+local clock = redis.call('TIME')
 return {
   session, pending[1], pending[2] or '0-0', pending[3] or '0-0',
   base_prefix, base_taken,
   mark, known[4] or '0', known[5] or '', known[6] or '0', known[9] or '0',
   taken, seal,
+  clock[1] .. string.sub(clock[2] + 1000000, 2, 4),
 }

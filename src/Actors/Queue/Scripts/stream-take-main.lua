@@ -104,4 +104,4 @@ while count < want and not stop do
   stop = stop or bytes >= room
 end
 trim_dead(ARGV[7], ARGV[8])
-return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, { now }, taken, next_due }
+return { settled, dead, dead_trimmed, remaining, slice, unfinished, oversize, { now }, taken, due_in() }
