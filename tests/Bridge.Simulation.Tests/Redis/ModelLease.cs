@@ -13,9 +13,9 @@ internal sealed class ModelLease(RedisPort port, SharedConnection link, ModelRed
 
     protected override Task<(bool Granted, long Number)> AcquireDomainAsync(LeaseGrant grant) => CallAsync(() => redis.AcquireDomain(grant, _timeToLive));
 
-    public override Task<QueueOrder> ReadOrderAsync() => Task.FromResult(QueueOrder.Run);
+    public override Task<QueueOrder> ReadOrderAsync() => CallAsync(() => (Outcome<QueueOrder>)redis.Order);
 
-    public override Task<bool> IsFreeAsync() => Task.FromResult(true);
+    public override Task<bool> IsFreeAsync() => CallAsync(redis.IsFree);
 
     protected override Task<bool> RenewQueueAsync(string token) => CallAsync(() => redis.Renew(token, _timeToLive, domain: false));
 

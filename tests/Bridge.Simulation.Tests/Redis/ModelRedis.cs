@@ -148,6 +148,11 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Owners
         return (true, 0L);
     }
 
+    /// <summary>What the operator wants.</summary>
+    public QueueOrder Order { get; set; }
+
+    public Outcome<bool> IsFree() => Live(Memory.Lease) is null && Live(Memory.DomainLease) is null;
+
     public Outcome<bool> Renew(string token, long timeToLive, bool domain)
     {
         if (Live(domain ? Memory.DomainLease : Memory.Lease) is not { } held || held.Token != token)

@@ -45,8 +45,14 @@ internal enum FaultKind
     /// <summary>The process dies, and another one starts after a while.</summary>
     NodeDies,
 
-    /// <summary>The process is asked to drain, and replaced after a while. (What else an operator or a cluster asks of a node, to hand over say, has its place beside this one.)</summary>
+    /// <summary>The process is asked to drain, and replaced after a while.</summary>
     NodeDrains,
+
+    /// <summary>The cluster wants the bridge on another node.</summary>
+    NodeHandsOver,
+
+    /// <summary>For a while the cluster does not want the bridge on this node.</summary>
+    NodeIsNotPreferred,
 
     /// <summary>The node's clock on the wall is set, forwards or backwards.</summary>
     ClockJumps,
@@ -68,6 +74,12 @@ internal enum FaultKind
 
     /// <summary>The node is cut off from both.</summary>
     CutOffFromBoth,
+
+    /// <summary>The operator has the queue pause for a while.</summary>
+    QueueIsPaused,
+
+    /// <summary>The operator has the queue drained for a while.</summary>
+    QueueIsDrained,
 
     /// <summary>Redis stands still for a while; what was sent to it meanwhile it runs late.</summary>
     RedisFreezes,

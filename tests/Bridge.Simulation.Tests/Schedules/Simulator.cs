@@ -240,6 +240,18 @@ internal sealed class Simulator
             _world.Note($"node {node.Index}: starts");
         }
 
+        private static void Prefer(Node node, bool isPreferred)
+        {
+            if (node.Life is not null)
+                node.Bridge.Tell(new LeaseActor.Prefer(isPreferred), Akka.Actor.ActorRefs.Nobody);
+        }
+
+        private void Order(QueueOrder order, long until)
+        {
+            _redis.Order = order;
+            _world.At(until, () => _redis.Order = QueueOrder.Run);
+        }
+
         private void Kill(Node node)
         {
             // A generation is replaced when its memory is worth nothing any more, or when Bridge's own code failed.
@@ -281,6 +293,20 @@ internal sealed class Simulator
                         if (node.Life is not null)
                             node.Bridge.Tell(new BridgeActor.Drain(), Akka.Actor.ActorRefs.Nobody);
                         _world.At(until, () => Replace(node, _world.Now));
+                        break;
+                    case FaultKind.NodeHandsOver:
+                        if (node.Life is not null)
+                            node.Bridge.Tell(new BridgeActor.HandOver(), Akka.Actor.ActorRefs.Nobody);
+                        break;
+                    case FaultKind.NodeIsNotPreferred:
+                        Prefer(node, false);
+                        _world.At(until, () => Prefer(node, true));
+                        break;
+                    case FaultKind.QueueIsPaused:
+                        Order(QueueOrder.Pause, until);
+                        break;
+                    case FaultKind.QueueIsDrained:
+                        Order(QueueOrder.Drain, until);
                         break;
                     case FaultKind.ClockJumps:
                         node.Clock.Jump(Milliseconds(fault.Lasts));
