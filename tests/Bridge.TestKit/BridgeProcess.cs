@@ -108,6 +108,17 @@ public sealed class BridgeProcess : IAsyncDisposable
     public async Task<MetricsSnapshot> MetricsAsync() =>
         MetricsSnapshot.Parse(await _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)));
 
+    /// <summary>Asks for a path: the answer, whatever its status.</summary>
+    /// <exception cref="HttpRequestException">It does not answer.</exception>
+    public async Task<string> AskAsync(string path)
+    {
+        using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative));
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    /// <summary>Exchanges the configuration; the program reads it when it starts, or at <see cref="PosixSignalNumber.Hangup"/>.</summary>
+    public void Configure(string hocon) => File.WriteAllText(ConfigurationFile, hocon);
+
     /// <summary>SIGTERM, and waits for the end.</summary>
     /// <returns>The exit code.</returns>
     /// <exception cref="TimeoutException">It still runs.</exception>

@@ -6,6 +6,9 @@ namespace Bridge.TestKit;
 /// <summary>The signals that tests send, with Linux' numbers.</summary>
 public enum PosixSignalNumber
 {
+    /// <summary>SIGHUP: reads the configuration again.</summary>
+    Hangup = 1,
+
     /// <summary>SIGINT: Ctrl-C.</summary>
     Interrupt = 2,
 
