@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Akka.Actor;
+using Akka.Configuration;
 using Akka.Serialization;
 
 namespace Bridge.Cluster;
@@ -57,8 +58,20 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
 /// Stands in for Akka's general serializer, which makes whatever type a message names: between nodes only what
 /// <see cref="WireSerializer" /> knows and what Akka's own parts send in forms of their own is read.
 /// </summary>
-public sealed class RefusingSerializer(ExtendedActorSystem system) : Serializer(system)
+public sealed class RefusingSerializer : Serializer
 {
+    /// <summary>What Akka calls.</summary>
+    public RefusingSerializer(ExtendedActorSystem system)
+        : base(system)
+    {
+    }
+
+    /// <summary>What Akka calls where there are settings for it, as it has for the one whose name this one has.</summary>
+    public RefusingSerializer(ExtendedActorSystem system, Config settings)
+        : base(system)
+    {
+    }
+
     // That of Akka's JSON serializer, in whose place it stands.
     /// <inheritdoc />
     public override int Identifier => 1;
