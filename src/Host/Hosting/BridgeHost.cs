@@ -16,8 +16,11 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     // release of the lease.
     private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(3);
 
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(5);
+
     private readonly IHost host;
     private readonly ILogger logger;
+    private readonly ServiceManager manager;
     private readonly HostConfiguration configuration;
     private readonly ConfiguredBridges bridges;
     private readonly ClusterNode? cluster;
@@ -34,7 +37,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         });
         LogOutput.Configure(builder.Logging, configuration);
         builder.Services
-            .Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5))
+            .Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout)
             .AddSingleton<IHostLifetime, SignalledElsewhere>()
             .AddSingleton(TimeProvider.System)
             .AddSingleton<StatusBoard>(services => new StatusBoard(services.GetRequiredService<TimeProvider>()))
@@ -42,7 +45,10 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddSingleton<ClusterBoard>()
             .AddSingleton(configuration)
             .AddSingleton(bridges)
-            .AddHostedService<SmallNursery>();
+            .AddSingleton<Liveness>()
+            .AddSingleton<ServiceManager>()
+            .AddHostedService<SmallNursery>()
+            .AddHostedService<Watchdog>();
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
             builder.Services.AddHostedService<HttpServer>();
@@ -54,6 +60,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         host = builder.Build();
         var services = host.Services;
         logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Bridge.Host");
+        manager = services.GetRequiredService<ServiceManager>();
         if (configuration.Cluster is not null)
             cluster = new ClusterNode(
                 configuration, bridges, services.GetRequiredService<StatusBoard>(), services.GetRequiredService<ClusterBoard>(),
@@ -61,6 +68,9 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     }
 
     private TimeSpan DrainDeadline => bridges.Current.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
+
+    // All that follows a signal, each at its longest.
+    private TimeSpan StopDeadline => DrainDeadline + (cluster is null ? TimeSpan.Zero : ClusterNode.LongestLeave) + ShutdownTimeout;
 
     /// <summary>Runs until a signal to stop comes, and gives the exit code.</summary>
     /// <param name="signals">Ends it.</param>
@@ -84,13 +94,16 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             await cluster.StartAsync(actor, configuration.Cluster!);
         var refused = cluster?.Refused ?? new TaskCompletionSource<IReadOnlyList<string>>().Task;
 
+        manager.Ready();
         var reload = reloads.NextAsync();
         while (await Task.WhenAny(signals.First, stopping.Task, refused, reload) == reload)
         {
-            await ReloadAsync(actor, await read());
+            manager.Reloading();
+            manager.Ready(await ReloadAsync(actor, await read()) ? null : "The configuration is not reloaded, and nothing has changed: see the log");
             reload = reloads.NextAsync();
         }
 
+        manager.Stopping(StopDeadline);
         var code = ExitCodes.Done;
         if (stopping.Task.IsCompleted)
         {
@@ -131,18 +144,18 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     }
 
     /// <summary>Applies a configuration whole, or says what keeps it from that and changes nothing.</summary>
-    private async Task ReloadAsync(IActorRef actor, ConfigurationResult result)
+    private async Task<bool> ReloadAsync(IActorRef actor, ConfigurationResult result)
     {
         if (result.Configuration is not { } wanted)
         {
             LogNotReloaded(string.Join("; ", result.Mistakes));
-            return;
+            return false;
         }
 
         if (cluster is not null && await cluster.CheckAsync(wanted.Bridges) is { Count: > 0 } conflicts)
         {
             LogNotReloaded(string.Join("; ", conflicts));
-            return;
+            return false;
         }
 
         if (wanted.ProcessFingerprint != configuration.ProcessFingerprint)
@@ -154,6 +167,8 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
             _ = WarnOfRedisAsync(bridge);
         }
+
+        return true;
     }
 
     /// <summary>Says at the start, in plain words, what of this Redis may lose messages or will not work.</summary>

@@ -26,6 +26,9 @@ internal sealed partial class ClusterNode(
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>What <see cref="AnnounceLeaveAsync" /> and <see cref="LeaveAsync" /> take together at most.</summary>
+    public static readonly TimeSpan LongestLeave = AnswerPatience + LeavePatience;
+
     private readonly ILogger logger = loggers.CreateLogger("Bridge.Cluster");
     private readonly CancellationTokenSource ending = new();
     private readonly TaskCompletionSource<IReadOnlyList<string>> refused = new(TaskCreationOptions.RunContinuationsAsynchronously);

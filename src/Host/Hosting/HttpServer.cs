@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Mime;
 using System.Net.Sockets;
 using System.Text.Json;
-using Akka.Actor;
 using Bridge.Cluster;
 using Bridge.Host.Configuration;
 using Bridge.Settings;
@@ -28,11 +27,8 @@ internal sealed partial class HttpServer(
     ClusterBoard cluster,
     TimeProvider time,
     ILoggerFactory loggers,
-    IHostApplicationLifetime lifetime,
-    IServiceProvider host) : IHostedService
+    Liveness liveness) : IHostedService
 {
-    private static readonly TimeSpan LivenessDeadline = TimeSpan.FromSeconds(2);
-
     private readonly ILogger logger = loggers.CreateLogger("Bridge.Http");
     private readonly WebApplication application = Build(configuration.Http!, loggers);
 
@@ -114,28 +110,10 @@ internal sealed partial class HttpServer(
     /// <summary>Live: the actor system answers a question.</summary>
     private async Task AnswerLive(HttpContext context)
     {
-        var (live, text) = await AskActorSystemAsync();
+        var (live, text) = await liveness.AskAsync();
         context.Response.StatusCode = live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = MediaTypeNames.Text.Plain;
         await context.Response.WriteAsync(text + "\n");
-    }
-
-    private async Task<(bool Live, string Text)> AskActorSystemAsync()
-    {
-        if (!lifetime.ApplicationStarted.IsCancellationRequested)
-            return (true, "starting");
-        var system = host.GetRequiredService<ActorSystem>();
-        if (system.WhenTerminated.IsCompleted)
-            return (false, "the actor system has ended");
-        try
-        {
-            await system.ActorSelection("/user").Ask<ActorIdentity>(new Identify(null), LivenessDeadline);
-            return (true, "live");
-        }
-        catch (AskTimeoutException)
-        {
-            return (false, "the actor system does not answer");
-        }
     }
 
     /// <summary>Ready: every bridge is; with the reason for each.</summary>
