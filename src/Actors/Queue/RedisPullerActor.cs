@@ -113,6 +113,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     // One life of the session: results of an earlier life are recognised by its number and dropped.
     private int _life;
     private QueueSession? _session;
+    private bool _recovering;
     private bool _everRecovered;
     private int _failuresInRow;
     private QueueFault? _shownFault;
@@ -246,8 +247,10 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             return;
         _stopping = true;
         // A wait that is under way would take when it ends. A new session makes its take stale; what
-        // it took before stands in the journal and is read from there.
-        BeginLife(TimeSpan.Zero);
+        // it took before stands in the journal and is read from there. A session that is being opened does so
+        // as well, and only its answer tells what Redis may have forgotten.
+        if (!_recovering)
+            BeginLife(TimeSpan.Zero);
     }
 
     private void OnSetTaking(SetTaking message)
@@ -265,6 +268,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     private void OnRecovered(Recovered message)
     {
         var recovery = message.Result;
+        _recovering = false;
         if (_everRecovered && !recovery.ContinuesHistory)
             throw new QueueHistoryLostException(
                 $"Redis does not remember what was done to {_settings.Keys.Queue}: a failover lost writes, or the keys were deleted. What it still has is sent again.");
@@ -409,6 +413,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     {
         _life++;
         _session = null;
+        _recovering = false;
         _arrived.Clear();
         _releasedTicket = _lastTicket;
         (_reservedEntries, _reservedBytes) = (0, 0);
@@ -426,7 +431,11 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(nameof(RecoverNow), RecoverNow.Instance, delay);
     }
 
-    private void Recover() => Call(_queue.RecoverAsync(_grant), (life, result) => new Recovered(life, result));
+    private void Recover()
+    {
+        _recovering = true;
+        Call(_queue.RecoverAsync(_grant), (life, result) => new Recovered(life, result));
+    }
 
     /// <summary>Issues every call that the state allows.</summary>
     private void Pump()

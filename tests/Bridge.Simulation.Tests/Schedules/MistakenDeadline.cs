@@ -42,6 +42,10 @@ internal sealed class MistakenDeadline(Sabotage sabotage, NodeClock clock, Lease
 
         public Task<bool> RenewAsync(LeaseGrant grant) => deadline.HearAsync(lease.RenewAsync(grant), stillOurs => stillOurs);
 
+        public Task<QueueOrder> ReadOrderAsync() => lease.ReadOrderAsync();
+
+        public Task<bool> IsFreeAsync() => lease.IsFreeAsync();
+
         public Task ReleaseAsync(LeaseGrant grant) => lease.ReleaseAsync(grant);
 
         public ValueTask DisposeAsync() => lease.DisposeAsync();
