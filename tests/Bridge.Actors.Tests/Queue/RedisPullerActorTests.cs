@@ -470,6 +470,40 @@ public sealed class RedisPullerActorTests : ActorSpec
         Assert.True(_queue.Disposed);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_recovery_tells_is_not_lost_on_a_stop_or_a_pause_that_comes_in_the_middle_of_it(bool pauses)
+    {
+        Begin();
+        _queue.Only.Fail(QueueFault.Unreachable);
+        Pass(250);
+        _queue.ContinuesHistory = false;
+        Tell(pauses ? new RedisPullerActor.SetTaking(false) : new RedisPullerActor.StopTaking());
+        Pass();
+        _queue.Expect(QueueCallKind.Recover).Answer();
+
+        Assert.IsType<QueueHistoryLostException>(Assert.Single(Drain<Supervisor.Failed>(_parent)).Cause);
+    }
+
+    [Fact]
+    public void A_pause_makes_the_wait_stale_hands_over_what_was_taken_and_ends_with_the_next_take()
+    {
+        Begin();
+        var wait = _queue.Only;
+        Tell(new RedisPullerActor.SetTaking(false));
+        Pass();
+        _queue.Expect(QueueCallKind.Recover).Answer();
+        _queue.Push(3);
+        wait.Answer();
+        Assert.Equal(3, _queue.Queued.Count);
+        Assert.Empty(_queue.Pending);
+
+        Tell(new RedisPullerActor.SetTaking(true));
+        _queue.Expect(QueueCallKind.WaitAndTake).Answer();
+        Assert.Equal([1, 2, 3], Handed());
+    }
+
     [Fact]
     public void A_failure_without_a_name_is_a_mistake_that_the_parent_deals_with()
     {
