@@ -1,0 +1,156 @@
+using System.Globalization;
+using Bridge.Integration.Tests.Host;
+using Bridge.Queue;
+using Bridge.Settings;
+using Bridge.TestKit;
+
+namespace Bridge.Integration.Tests.RedisDeployments;
+
+/// <summary>Every promise, where the queue's Redis is a Redis Cluster of three masters.</summary>
+public sealed class RedisClusterTests(RealServersFixture servers) : IClassFixture<RealServersFixture>
+{
+    private static readonly RedisOptions Remembers = new() { AppendOnly = true, AppendFsync = "always" };
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task Everything_arrives_in_order_and_is_told_with_replies_in_every_slot(QueueKind kind)
+    {
+        var cluster = await RedisCluster.StartAsync();
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), cluster, kind);
+        Assert.NotEqual(trial.Redis, await cluster.OwnerOfAsync(QueueKeys.DomainLease(trial.Domain)));
+        await trial.PushAsync(2_000);
+        await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Accepted, redis: OneOf(cluster)));
+
+        var report = await trial.EndAsync(Soon, bridge);
+
+        Assert.True(report.IsClean, report.ToString());
+        Assert.Null(bridge.Snapshot.QueueFault);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_slot_that_moves_to_another_master_in_the_middle_of_a_flood_loses_and_reorders_nothing(QueueKind kind)
+    {
+        const int count = 6_000;
+        var cluster = await RedisCluster.StartAsync();
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), cluster, kind, DeliveryTrial.SlowFlood);
+        await trial.PushAsync(count);
+        await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held, window: 1_000));
+        await trial.Ledger.ArrivedAsync(count / 4, Soon);
+
+        // There, on to the third one, and back: the client's view of the slots is out of date each time.
+        foreach (var to in cluster.Nodes.Where(node => node != trial.Redis).Append(trial.Redis))
+            await cluster.MoveSlotOfAsync(DeliveryTrial.Queue, to, () => trial.PushAsync(20, withOdd: false));
+        var arrived = trial.Ledger.Check().Arrived;
+        var report = await trial.EndAsync(Soon, bridge, LedgerExcuses.RepliesRepeated);
+
+        Assert.True(report.IsKept, report.ToString());
+        Assert.InRange(arrived, count / 4, count - 1);
+        Assert.Equal(count + 60, report.Arrived);
+        await bridge.QueueWorksAsync();
+        Assert.Equal(0, bridge.Snapshot.Restarts);
+    }
+
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task A_master_that_is_killed_and_comes_back_loses_nothing(QueueKind kind)
+    {
+        const int count = 6_000;
+        var cluster = await RedisCluster.StartAsync(Remembers);
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), cluster, kind, DeliveryTrial.SlowFlood);
+        await trial.PushAsync(count);
+        await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Held, window: 1_000));
+        await trial.Ledger.ArrivedAsync(count / 4, Soon);
+
+        await trial.Redis.KillAsync();
+        var arrived = trial.Ledger.Check().Arrived;
+        await trial.Redis.RestartAsync();
+        await cluster.ServesAsync();
+        var report = await trial.EndAsync(Soon, bridge, LedgerExcuses.RepliesRepeated);
+
+        Assert.True(report.IsKept, report.ToString());
+        Assert.InRange(arrived, count / 4, count - 1);
+        Assert.Equal(count, report.Arrived);
+    }
+
+    [Fact]
+    public async Task A_master_that_has_neither_queue_nor_domain_is_missed_by_nobody()
+    {
+        var cluster = await RedisCluster.StartAsync(new RedisOptions { Arguments = ["--cluster-require-full-coverage", "no"] });
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), cluster);
+        var ofDomain = await cluster.OwnerOfAsync(QueueKeys.DomainLease(trial.Domain));
+        var other = cluster.Nodes.Single(node => node != trial.Redis && node != ofDomain);
+        var lost = await KeyOfAsync(cluster, other);
+        var settings = trial.Settings(ConfirmGrade.Accepted);
+        await using var bridge = new InProcessBridge(settings with
+        {
+            Queue = settings.Queue with { PubSub = new PubSubSettings { Patterns = ["xmpp:send:*"], MaxQueued = 1_000, Buffer = 100 } },
+        });
+        await bridge.EstablishedAsync();
+        await Eventually.TrueAsync(() => bridge.Snapshot.Listening == true, Soon, "it listens");
+
+        await other.KillAsync();
+        // The reply can be put down, and cannot be carried to where nobody is.
+        await trial.PushPayloadAsync($$"""{"to":"{{trial.SinkJid}}","body":"x","replyTo":"{{lost}}"}""");
+        await trial.PushAsync(1_000, withOdd: false);
+        await trial.Ledger.SettledAsync(Soon);
+
+        Assert.Null(bridge.Snapshot.QueueFault);
+        Assert.Null(bridge.Snapshot.LastReconnectCause);
+        Assert.True(bridge.Snapshot.Listening == true);
+    }
+
+    [Fact]
+    public async Task Dead_letters_the_tail_and_a_message_from_the_shell_find_their_node_and_the_check_tells_which_it_is()
+    {
+        await using var cluster = await RedisCluster.StartAsync(Remembers);
+        await using var server = new ScriptedXmppServer();
+        (string, string)[] environment =
+        [
+            ("BRIDGE_REDIS", OneOf(cluster)),
+            ("BRIDGE_XMPP", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}")),
+            ("BRIDGE_DOMAIN", server.Options.Component),
+            ("BRIDGE_SECRET", server.Options.Secret),
+            ("BRIDGE_CONFIRM", "accepted"),
+        ];
+        var (code, facts) = await BridgeCommand.RunAsync(["check"], environment);
+        Assert.True(code == 0, facts);
+        var home = await cluster.OwnerOfAsync("xmpp:outbound");
+        var slot = await RedisCluster.AskAsync(home, "CLUSTER", "KEYSLOT", "xmpp:outbound");
+        Assert.Contains($"ok   Redis Cluster of 3 masters: the queue in slot {slot} on 127.0.0.1:{home.Port}, the lease on the domain", facts, StringComparison.Ordinal);
+        Assert.Contains("ok   Redis lets Bridge run its commands", facts, StringComparison.Ordinal);
+
+        await using var program = new BridgeProcess(new BridgeProcessOptions { Environment = environment.ToDictionary(pair => pair.Item1, pair => (string?)pair.Item2) });
+        program.Start();
+        await program.ReadyAsync(Soon);
+        await using var tail = BridgeCommand.Start(["tail", "--since", "0", "--count", "1"], environment);
+
+        var sent = await BridgeCommand.RunAsync(["send", "ada@example.test", "hi"], environment);
+        var refused = await BridgeCommand.RunAsync(["send", "not a jid@", "hi"], environment);
+        var listed = await BridgeCommand.RunAsync(["dead", "list"], environment);
+
+        Assert.True(sent.Code == 0, sent.Output);
+        Assert.Contains("dead", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("1 dead letters, 1 shown", listed.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await tail.WaitForExitAsync(Soon));
+        Assert.Contains("outcome dead", tail.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await program.StopAsync());
+    }
+
+    // A bridge finds the others by itself.
+    private static string OneOf(RedisCluster cluster) => cluster.Nodes[^1].ConnectionString;
+
+    private static async Task<string> KeyOfAsync(RedisCluster cluster, RedisServer node)
+    {
+        for (var i = 0; ; i++)
+        {
+            var key = string.Create(CultureInfo.InvariantCulture, $"bridge:reply:{i}");
+            if (await cluster.OwnerOfAsync(key) == node)
+                return key;
+        }
+    }
+}
