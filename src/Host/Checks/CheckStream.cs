@@ -203,9 +203,9 @@ internal sealed class CheckStream : IAsyncDisposable
             await stream.WriteAsync(bytes);
             await stream.FlushAsync();
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            // The server has closed: why, stands in what it wrote before, which is read next.
+            // The server has closed: why, stands in what it wrote before, which is read next. Or what was read last did not come in time.
         }
     }
 

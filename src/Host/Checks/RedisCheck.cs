@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -9,7 +10,7 @@ namespace Bridge.Host.Checks;
 /// <summary>Looks at the Redis side of one bridge, without touching queue, journal or lease.</summary>
 /// <param name="bridge">The bridge.</param>
 /// <param name="report">Where facts go.</param>
-internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
+internal sealed partial class RedisCheck(BridgeSettings bridge, CheckReport report)
 {
     private static readonly Version Oldest = new(6, 2);
 
@@ -30,7 +31,7 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         }
         catch (QueueFaultException exception)
         {
-            await report.FailAsync("Redis: " + exception.Message, Advice(exception.Fault));
+            await report.FailAsync("Redis: " + exception.Message, Advice(exception));
             return new LeaseView(null, false);
         }
 
@@ -63,7 +64,7 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         }
         catch (QueueFaultException exception)
         {
-            await report.FailAsync($"Redis, {what}: {exception.Message}", Advice(exception.Fault));
+            await report.FailAsync($"Redis, {what}: {exception.Message}", Advice(exception));
         }
     }
 
@@ -213,6 +214,20 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
     /// <summary>Tries every command that Bridge needs on a key of its own in the queue's slot, then the keys and channels that it needs.</summary>
     private async Task CheckRightsAsync(RedisLink link)
     {
+        var missing = await IsAllowedAsync(link, "EVAL", "return 1", 0) ? await FindForbiddenKeysAsync(link) : ["+eval"];
+        // Without either of these nothing can be tried.
+        if (!missing.Contains("+eval") && !missing.Contains(OwnKeys))
+            missing.AddRange(await FindForbiddenCommandsAsync(link));
+        if (bridge.Inbound.Publish && !missing.Contains("+eval") && !await MayPublishAsync(link))
+            missing.Add($"+publish &{keys.Queue}:inbound:*");
+        if (missing.Count == 0)
+            await report.OkAsync("Redis lets Bridge run its commands");
+        else
+            await report.FailAsync($"Redis lets Bridge's user not do all that it must: {string.Join(' ', missing)}", $"ACL SETUSER <user> {string.Join(' ', missing)} (docs/security.md has the whole line)");
+    }
+
+    private async Task<IEnumerable<string>> FindForbiddenCommandsAsync(RedisLink link)
+    {
         // The tag in braces keeps it in the queue's slot, as the other keys.
         RedisKey scratch = keys.Lease + "-check-" + Guid.NewGuid().ToString("N");
         var calls = RedisRights.CallsOf(bridge.Queue);
@@ -226,22 +241,18 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
             missing.Add("+blmove");
         if (!await IsAllowedAsync(link, "EVALSHA", new string('0', 40), 1, scratch))
             missing.Add("+evalsha");
-        missing.AddRange(await FindForbiddenKeysAsync(link));
-        if (bridge.Inbound.Publish && !await MayPublishAsync(link))
-            missing.Add($"+publish &{keys.Queue}:inbound:*");
-        if (missing.Count == 0)
-            await report.OkAsync("Redis lets Bridge run its commands");
-        else
-            await report.FailAsync($"Redis lets Bridge's user not do all that it must: {string.Join(' ', missing)}", $"ACL SETUSER <user> {string.Join(' ', missing)} (docs/security.md has the whole line)");
+        return missing;
     }
 
+    private string OwnKeys => "~" + keys.None[..^"none".Length] + "*";
+
     /// <summary>A script that does nothing shows whether it may be given a key.</summary>
-    private async Task<IEnumerable<string>> FindForbiddenKeysAsync(RedisLink link)
+    private async Task<List<string>> FindForbiddenKeysAsync(RedisLink link)
     {
         var domain = QueueKeys.DomainLease(bridge.Xmpp.Domain);
         List<(string Key, string Pattern)> needed =
         [
-            (keys.Queue, "~" + keys.Queue), .. keys.All.Select(key => (key, "~" + keys.None[..^"none".Length] + "*")),
+            (keys.Queue, "~" + keys.Queue), .. keys.All.Select(key => (key, OwnKeys)),
             (domain, "~" + domain), ("{" + domain + "}:none", "~{" + domain + "}:none"),
             (OutcomeTicket.ReplyKeyPrefix + "check", "~" + OutcomeTicket.ReplyKeyPrefix + "*"),
             .. bridge.Inbound.List is { } list ? [(list, "~" + list)] : Array.Empty<(string, string)>(),
@@ -249,11 +260,11 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         var patterns = new List<string>();
         foreach (var (key, pattern) in needed)
         {
-            if (!await IsAllowedAsync(link, "EVAL", "return 1", 1, (RedisKey)key))
+            if (!patterns.Contains(pattern) && !await IsAllowedAsync(link, "EVAL", "return 1", 1, (RedisKey)key))
                 patterns.Add(pattern);
         }
 
-        return patterns.Distinct();
+        return patterns;
     }
 
     private static async Task<bool> IsAllowedAsync(RedisLink link, string command, params object[] arguments)
@@ -310,14 +321,15 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         {
             await subscription.ListenAsync(_ => { }, _ => { });
             await subscription.PingAsync();
+            await subscription.StopAsync();
         }
         catch (QueueFaultException exception)
         {
             await report.FailAsync(
                 "Redis, PSUBSCRIBE: " + exception.Message,
                 exception.Fault == QueueFault.Forbidden
-                    ? "let that user listen: ACL SETUSER <user> +psubscribe +punsubscribe &<pattern> for each of queue.pubsub.patterns"
-                    : Advice(exception.Fault));
+                    ? $"let that user listen: ACL SETUSER <user> +psubscribe +punsubscribe {string.Join(' ', pubSub.Patterns.Select(pattern => "&" + pattern))}"
+                    : Advice(exception));
             return;
         }
 
@@ -355,8 +367,14 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         return values;
     }
 
-    private static string Advice(QueueFault fault) => fault switch
+    // NOPERM names the command, in the words of every version.
+    [GeneratedRegex("run the '([^']+)' command")]
+    private static partial Regex ForbiddenCommand();
+
+    private static string Advice(QueueFaultException exception) => exception.Fault switch
     {
+        QueueFault.Forbidden when ForbiddenCommand().Match(exception.Message) is { Success: true } match =>
+            $"ACL SETUSER <user> +{match.Groups[1].Value} (docs/security.md has the whole line)",
         QueueFault.Unreachable => "see that Redis runs and that address, port, TLS and firewall are right (BRIDGE_REDIS)",
         QueueFault.Forbidden => "give the user and password of BRIDGE_REDIS, and that user its rights (ACL SETUSER; docs/security.md has the line)",
         QueueFault.Untrusted => "name the certificate's authority in redis-ca-file, and its name in sslHost=… of BRIDGE_REDIS",
