@@ -9,6 +9,9 @@ internal static class AclLines
     public static IReadOnlyList<string> Besides { get; } =
         ["~app:inbox", "&xmpp:outbound:inbound:*", "&xmpp:send:*", "+publish", "+psubscribe", "+punsubscribe"];
 
+    /// <summary>What a bridge on a Redis Cluster has besides.</summary>
+    public static IReadOnlyList<string> OfACluster { get; } = ["+asking"];
+
     /// <summary>The words behind ACL SETUSER, the user's name first.</summary>
     public static IReadOnlyList<string> Of(string user)
     {

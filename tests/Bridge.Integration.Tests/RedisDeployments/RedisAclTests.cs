@@ -12,6 +12,7 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
 {
     private const string Domain = "bridge.example.com";
     private const string Patterns = "xmpp:send:*";
+    private static readonly string[] OfTheClient = ["+client|setname", "+client|id", "+select", "+cluster|nodes", "+cluster|slots"];
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
     public sealed class Servers() : RealServers(_ => new XmppServerOptions { Components = [Domain, "sink.example.com"] }), IAsyncLifetime
@@ -41,7 +42,7 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
         IReadOnlyList<string> all = [.. AclLines.Of("bridge"), .. AclLines.Besides];
 
         await SetUserAsync(admin, all);
-        var (failed, sound) = await CheckAsync(redis);
+        var (failed, sound) = await CheckAsync(redis, QueueKind.List, QueueKind.Stream);
         Assert.False(failed, sound);
         Assert.Empty(await RefusedAsync(admin));
         var unnamed = new List<string>();
@@ -49,13 +50,22 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
         {
             await SetUserAsync(admin, [.. all.Where(word => word != right)]);
             await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "RESET");
-            (failed, var facts) = await CheckAsync(redis);
-            // What the client asks for itself while it connects is no fact of the check; that it was refused is.
-            var named = right is "+client|setname" or "+client|id"
-                ? (await RefusedAsync(admin)).Contains(right[1..])
-                : failed && facts.Split('\n').Any(line => line.StartsWith("FAIL", StringComparison.Ordinal) && line.Contains(right, StringComparison.OrdinalIgnoreCase));
+            var told = "";
+            var named = false;
+            foreach (var kind in new[] { QueueKind.List, QueueKind.Stream })
+            {
+                (failed, var facts) = await CheckAsync(redis, kind);
+                told += facts;
+                // What the client asks for itself while it connects is no fact of the check; that it was refused is.
+                named = named || (OfTheClient.Contains(right)
+                    ? (await RefusedAsync(admin)).Contains(right[1..])
+                    : failed && facts.Split('\n').Any(line => line.StartsWith("FAIL", StringComparison.Ordinal) && line.Contains(right, StringComparison.OrdinalIgnoreCase)));
+                if (named)
+                    break;
+            }
+
             if (!named)
-                unnamed.Add($"{right}: {facts}");
+                unnamed.Add($"{right}: {told}");
         }
 
         Assert.True(unnamed.Count == 0, string.Join("\n\n", unnamed));
@@ -83,7 +93,7 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
         string[][] forbidden =
         [
             ["BLPOP", "xmpp:outbound", "0.01"], ["XREAD", "STREAMS", "xmpp:outbound", "0"], ["XADD", "{xmpp:outbound}:outcomes", "*", "a", "b"],
-            ["XRANGE", "{xmpp:outbound}:dead", "-", "+"], ["RPUSH", "{xmpp:outbound}:inflight", "x"], ["GET", "{xmpp:outbound}:lease"], ["KEYS", "*"],
+            ["XRANGE", "{xmpp:outbound}:dead", "-", "+"], ["RPUSH", "{xmpp:outbound}:inflight", "x"], ["GET", "{xmpp:outbound}:lease"], ["DEL", "xmpp:outbound"],
         ];
         foreach (var command in forbidden)
         {
@@ -136,13 +146,10 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
                 await HeardAsync(user, "regrouped");
             }
 
-            await Shell("tail", "--since", "0", "--count", "1");
-            await Shell("check");
-            await Shell("dead", "list");
             var letters = await trial.DeadLettersAsync();
-            var repeated = letters.Single(letter => letter["reason"] == "duplicate");
-            await Shell("dead", "replay", (string)repeated.Id!);
-            await Shell("dead", "purge", (string)letters[0].Id!, "--yes");
+            await Task.WhenAll(
+                Shell("tail", "--since", "0", "--count", "1"), Shell("check"), Shell("dead", "list"), Shell("dead", "purge", (string)letters[0].Id!, "--yes"),
+                Shell("dead", "replay", (string)letters.Single(letter => letter["reason"] == "duplicate").Id!));
             Assert.Empty(await RefusedAsync(admin));
             await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "bridge", "+blpop");
             await Shell("send", user.BareJid, "from the shell");
@@ -186,12 +193,12 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
     private static Task HeardAsync(XmppUser user, string body) =>
         Eventually.TrueAsync(() => user.Received.Snapshot().Any(stanza => stanza.Body == body), Soon, $"{body} arrives");
 
-    // Of both kinds of queue, with every setting.
-    private static async Task<(bool Failed, string Facts)> CheckAsync(RedisServer redis)
+    // With every setting.
+    private static async Task<(bool Failed, string Facts)> CheckAsync(RedisServer redis, params QueueKind[] kinds)
     {
         using var facts = new StringWriter();
         var report = new CheckReport(facts);
-        foreach (var kind in new[] { QueueKind.List, QueueKind.Stream })
+        foreach (var kind in kinds)
         {
             var settings = InProcessBridge.Settings(redis.ConnectionString + ",user=bridge,password=change-me", [1], domain: Domain, kind: kind);
             await new RedisCheck(Everything(settings, kind), report).RunAsync();

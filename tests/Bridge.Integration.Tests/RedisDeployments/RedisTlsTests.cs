@@ -54,7 +54,7 @@ public sealed class RedisTlsTests(RealServersFixture servers) : IClassFixture<Re
         var settings = InProcessBridge.Settings(redis.ConnectionString + more, [server.Port]);
         await using var bridge = new InProcessBridge(settings with { Queue = settings.Queue with { RedisCaFile = caFile } });
         await Eventually.TrueAsync(
-            () => bridge.Board.Snapshots.Any(snapshot => snapshot.LeaseHolder?.Contains(words, StringComparison.Ordinal) == true),
+            () => bridge.Board.Snapshots.Any(snapshot => snapshot.QueueFault?.Contains(words, StringComparison.Ordinal) == true),
             Soon,
             "the bridge tells why",
             () => bridge.Board.Snapshots.SingleOrDefault()?.ToString() ?? "");
