@@ -211,14 +211,16 @@ internal sealed class CheckStream : IAsyncDisposable
 
     private async Task<T> WithinAsync<T>(TimeSpan timeout, string what, Func<Task<T>> read)
     {
+        var reading = read();
         try
         {
-            return await read().WaitAsync(timeout);
+            return await reading.WaitAsync(timeout);
         }
         catch (TimeoutException exception)
         {
-            // The read under way cannot be called back: the stream is of no more use.
+            // The read under way cannot be called back: the stream is of no more use, and with its end the read ends.
             client.Dispose();
+            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw new CheckStreamException($"no {what} within {timeout.TotalSeconds} s", null, exception);
         }
         catch (Exception exception) when (exception is IOException or XmlException or ObjectDisposedException)

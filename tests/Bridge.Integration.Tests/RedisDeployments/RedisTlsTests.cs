@@ -46,7 +46,7 @@ public sealed class RedisTlsTests(RealServersFixture servers) : IClassFixture<Re
         await using var server = new ScriptedXmppServer();
         var caFile = trusted ? redis.Trusted : redis.Other;
 
-        var (code, facts) = await CheckAsync(redis, server, more, caFile);
+        var (code, facts) = await CheckAsync(redis, server.Port, more, caFile);
 
         Assert.Equal(1, code);
         Assert.Contains("FAIL Redis: No connection to Redis: The certificate of Redis is " + words, facts, StringComparison.Ordinal);
@@ -65,10 +65,10 @@ public sealed class RedisTlsTests(RealServersFixture servers) : IClassFixture<Re
     {
         using var redis = await TlsRedis.StartAsync("redis.example");
         await using var owned = redis.Server;
-        await using var server = new ScriptedXmppServer();
+        var server = await servers.GetAsync("prosody");
 
-        var (named, facts) = await CheckAsync(redis, server, ",sslHost=redis.example", redis.Trusted);
-        var (_, unnamed) = await CheckAsync(redis, server, ",sslHost=redis.example", null);
+        var (named, facts) = await CheckAsync(redis, server.ComponentPort, ",sslHost=redis.example", redis.Trusted);
+        var (_, unnamed) = await CheckAsync(redis, server.ComponentPort, ",sslHost=redis.example", null);
 
         Assert.True(named == 0, facts);
         Assert.Contains("ok   Redis answers", facts, StringComparison.Ordinal);
@@ -82,22 +82,22 @@ public sealed class RedisTlsTests(RealServersFixture servers) : IClassFixture<Re
         await using var owned = redis.Server;
         await using var server = new ScriptedXmppServer();
 
-        var (_, facts) = await CheckAsync(redis, server, "", redis.Trusted);
+        var (_, facts) = await CheckAsync(redis, server.Port, "", redis.Trusted);
 
         Assert.Contains("The certificate of Redis is valid from ", facts, StringComparison.Ordinal);
         Assert.Contains(", not now.", facts, StringComparison.Ordinal);
     }
 
-    private static async Task<(int Code, string Output)> CheckAsync(TlsRedis redis, ScriptedXmppServer server, string more, string? caFile)
+    private static async Task<(int Code, string Output)> CheckAsync(TlsRedis redis, int xmppPort, string more, string? caFile)
     {
         var file = Path.Combine(redis.Folder, Guid.NewGuid().ToString("N") + ".conf");
         await File.WriteAllTextAsync(file, caFile is null ? "" : $"bridge.defaults.redis-ca-file = \"{caFile}\"");
         return await BridgeCommand.RunAsync(
             ["check", "--config", file],
             ("BRIDGE_REDIS", redis.ConnectionString + more),
-            ("BRIDGE_XMPP", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}")),
-            ("BRIDGE_DOMAIN", server.Options.Component),
-            ("BRIDGE_SECRET", server.Options.Secret));
+            ("BRIDGE_XMPP", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort}")),
+            ("BRIDGE_DOMAIN", "bridge.example.test"),
+            ("BRIDGE_SECRET", "correct-horse"));
     }
 
     /// <summary>A Redis with TLS beside the plain port, and two authorities, of which one has signed its certificate.</summary>
