@@ -23,7 +23,7 @@ public sealed class RedisLink : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
 
-    private static readonly CommandMap Needed = CommandMap.Create(["CONFIG", "ECHO"], available: false);
+    private static readonly CommandMap Needed = CommandMap.Create(["CONFIG"], available: false);
 
     private readonly Lock _gate = new();
     private readonly ConfigurationOptions _options;

@@ -74,7 +74,7 @@ internal sealed partial class RedisCheck(BridgeSettings bridge, CheckReport repo
     {
         var queue = bridge.Queue;
         hasUser = ConfigurationOptions.Parse(queue.Redis).User is { Length: > 0 };
-        return new RedisLink(queue with { Redis = queue.Redis + ",allowAdmin=true,$ECHO=" + (hasUser ? ",$CONFIG=" : "") }, "bridge-check");
+        return new RedisLink(queue with { Redis = queue.Redis + ",allowAdmin=true" + (hasUser ? ",$CONFIG=" : "") }, "bridge-check");
     }
 
     /// <summary>The server; of a cluster the node that has the queue, and the one that has the lease on the domain.</summary>

@@ -36,7 +36,7 @@ public sealed class ReplyThreadTests
         await Ping(link);
 
         var replies = Enumerable.Range(0, 1000)
-            .Select(i => link.CallAsync(async database => (string?)await database.ExecuteAsync("PING", [new string('x', i * 37)])))
+            .Select(i => link.CallAsync(async database => (string?)await database.ExecuteAsync("ECHO", [new string('x', i * 37)])))
             .ToArray();
 
         var echoes = await Task.WhenAll(replies).WaitAsync(Patience);
