@@ -105,12 +105,25 @@ public sealed class RedisClusterTests(RealServersFixture servers) : IClassFixtur
         await other.KillAsync();
         // The reply can be put down, and cannot be carried to where nobody is.
         await trial.PushPayloadAsync($$"""{"to":"{{trial.SinkJid}}","body":"x","replyTo":"{{lost}}"}""");
+        // The node that is listened to may have been this one; from then on its absence ends no subscription.
+        await Eventually.TrueAsync(() => bridge.Snapshot.Listening == true, Soon, "it listens, or does again");
+        var listening = await ListeningAsync();
         await trial.PushAsync(1_000, withOdd: false);
         await trial.Ledger.SettledAsync(Soon);
 
         Assert.Null(bridge.Snapshot.QueueFault);
         Assert.Null(bridge.Snapshot.LastReconnectCause);
-        Assert.True(bridge.Snapshot.Listening == true);
+        Assert.NotEmpty(listening);
+        Assert.Equal(listening, await ListeningAsync());
+
+        // By their numbers, which no two clients of a node have.
+        async Task<List<string>> ListeningAsync() =>
+        [
+            .. (await Task.WhenAll(cluster.Nodes.Where(node => node != other).Select(node => RedisCluster.AskAsync(node, "CLIENT", "LIST"))))
+                .SelectMany(clients => clients.Split('\n'))
+                .Where(client => client.Contains("name=bridge-main-pubsub", StringComparison.Ordinal) && client.Contains("psub=1", StringComparison.Ordinal))
+                .Select(client => client.Split(' ')[0]),
+        ];
     }
 
     [Fact]
