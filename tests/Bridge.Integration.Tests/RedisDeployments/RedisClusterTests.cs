@@ -86,6 +86,45 @@ public sealed class RedisClusterTests(RealServersFixture servers) : IClassFixtur
         Assert.Equal(count, report.Arrived);
     }
 
+    [Theory]
+    [InlineData(QueueKind.List)]
+    [InlineData(QueueKind.Stream)]
+    public async Task Calls_of_a_session_whose_slot_has_moved_fail_and_are_not_sent_again_behind_later_ones(QueueKind kind)
+    {
+        await using var cluster = await RedisCluster.StartAsync();
+        var settings = InProcessBridge.Settings(cluster.ConnectionString, [1], kind: kind);
+        await using var link = new RedisLink(settings.Queue, "bridge-test");
+        await using RedisQueue queue = kind == QueueKind.List
+            ? new ListQueue(link, settings.Queue, settings.Dead, settings.Outcomes)
+            : new StreamQueue(link, settings.Queue, settings.Dead, settings.Outcomes);
+        await using var lease = new RedisLease(link, settings.Queue.Keys, settings.Xmpp.Domain, settings.Lease);
+        var grant = (await lease.TryAcquireAsync()).Grant!;
+        var session = (await queue.RecoverAsync(grant)).Session;
+        var home = await cluster.OwnerOfAsync(DeliveryTrial.Queue);
+        await cluster.MoveSlotOfAsync(DeliveryTrial.Queue, cluster.Nodes.First(node => node != home));
+
+        // The first failure ends the connection, which may be what the others meet.
+        var faults = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Take()).ToArray());
+        Assert.Equal((QueueFault?)QueueFault.NotReady, faults[0]);
+        Assert.All(faults, fault => Assert.Contains(fault, new QueueFault?[] { QueueFault.NotReady, QueueFault.Unreachable }));
+        session = (await queue.RecoverAsync(grant)).Session;
+        Assert.Null(await Take());
+        Assert.True(await lease.RenewAsync(grant));
+
+        async Task<QueueFault?> Take()
+        {
+            try
+            {
+                await queue.TakeAsync(session, new TakeLimits(10, 1_000), Settlement.Nothing);
+                return null;
+            }
+            catch (QueueFaultException fault)
+            {
+                return fault.Fault;
+            }
+        }
+    }
+
     [Fact]
     public async Task A_master_that_has_neither_queue_nor_domain_is_missed_by_nobody()
     {
