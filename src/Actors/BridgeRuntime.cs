@@ -27,13 +27,13 @@ public static class BridgeRuntime
         ArgumentNullException.ThrowIfNull(bridge);
         var time = TimeProvider.System;
         // One connection for everything that does not block; the queue makes its own for waiting.
-        var link = new RedisLink(bridge.Queue.Redis, "bridge-" + bridge.Name, bridge.Queue.CallTimeout, time, onReplyThread: true);
+        var link = new RedisLink(bridge.Queue, "bridge-" + bridge.Name, time, onReplyThread: true);
         return new BridgeParts(
             OpenQueue: () => OpenQueue(bridge, link, time),
             OpenLease: () => new RedisQueueLease(link, bridge.Queue.Keys, bridge.Xmpp.Domain, bridge.Lease),
             OpenOutcomes: () => new RedisOutcomeStream(link, bridge.Queue.Keys, bridge.Outcomes),
             OpenInbound: () => new RedisInboundStream(
-                new RedisLink(bridge.Queue.Redis, $"bridge-{bridge.Name}-inbound", bridge.Queue.CallTimeout, time), bridge.Queue.Keys, bridge.Inbound),
+                new RedisLink(bridge.Queue, $"bridge-{bridge.Name}-inbound", time), bridge.Queue.Keys, bridge.Inbound),
             Dialer: new ComponentDialer(time),
             Encoder: new StanzaEncoder(bridge.Stanza, bridge.Xmpp.Domain, bridge.Outcomes.Mode, bridge.Confirm.Grade == ConfirmGrade.Received, bridge.Answers, bridge.Retry.Limit > 0),
             Board: board,

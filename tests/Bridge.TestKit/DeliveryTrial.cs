@@ -30,6 +30,8 @@ public sealed class DeliveryTrial : IAsyncDisposable
     private readonly string _secret;
     private IXmppServer? _server;
     private FaultProxy? _pace;
+    private RedisCluster? _cluster;
+    private string? _connectionString;
     private ConnectionMultiplexer? _app;
     private int _mixed;
 
@@ -73,8 +75,11 @@ public sealed class DeliveryTrial : IAsyncDisposable
     /// <summary>Which endings its bridges tell. All, unless a test is about less: then the ledger knows what was told of each message.</summary>
     public OutcomeMode Outcomes { get; }
 
-    /// <summary>The app's Redis, the trial's own.</summary>
+    /// <summary>The app's Redis, the trial's own. Of a cluster, the node that had the queue at first.</summary>
     public RedisServer Redis { get; }
+
+    /// <summary>How it is connected to.</summary>
+    public string ConnectionString => _connectionString ?? _cluster?.ConnectionString ?? Redis.ConnectionString;
 
     /// <summary>What was pushed and what became of it.</summary>
     public Ledger Ledger { get; } = new();
@@ -139,6 +144,44 @@ public sealed class DeliveryTrial : IAsyncDisposable
         return await StartAsync(trial, trial.JoinAsync);
     }
 
+    /// <summary>Connects both recipients to a real server, with a Redis Cluster that is the trial's own from now on.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="cluster">Ended with the trial.</param>
+    /// <param name="kind">List or stream.</param>
+    /// <param name="bytesPerSecond">As above.</param>
+    public static Task<DeliveryTrial> StartAsync(IXmppServer server, RedisCluster cluster, QueueKind kind = QueueKind.List, int? bytesPerSecond = null) =>
+        StartAsync(server, cluster, null, kind, bytesPerSecond);
+
+    /// <summary>Connects both recipients to a real server, with a Redis that is the trial's own from now on.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="redis">Ended with the trial.</param>
+    /// <param name="connectionString">How the app and bridges connect to it, where the plain port is not what is tried.</param>
+    /// <param name="kind">List or stream.</param>
+    public static Task<DeliveryTrial> StartAsync(IXmppServer server, RedisServer redis, string connectionString, QueueKind kind = QueueKind.List) =>
+        StartAsync(server, null, (redis, connectionString), kind, null);
+
+    private static async Task<DeliveryTrial> StartAsync(
+        IXmppServer server, RedisCluster? cluster, (RedisServer Server, string ConnectionString)? redis, QueueKind kind, int? bytesPerSecond)
+    {
+        FaultProxy? pace = null;
+        if (bytesPerSecond is { } rate)
+        {
+            pace = new FaultProxy(server.ComponentPort);
+            pace.Upstream.BytesPerSecond = rate;
+        }
+
+        var trial = new DeliveryTrial(
+            redis?.Server ?? await cluster!.OwnerOfAsync(Queue), kind, OutcomeMode.All, pace?.Port ?? server.ComponentPort,
+            server.Components[0], server.Components[1], server.Domain, server.ComponentSecret)
+        {
+            _server = server,
+            _pace = pace,
+            _cluster = cluster,
+            _connectionString = redis?.ConnectionString,
+        };
+        return await StartAsync(trial, trial.JoinAsync);
+    }
+
     /// <summary>Starts a Redis; what a scripted server takes counts as arrived.</summary>
     public static async Task<DeliveryTrial> StartAsync(
         ScriptedXmppServer server, RedisOptions? redis = null, QueueKind kind = QueueKind.List, OutcomeMode outcomes = OutcomeMode.All)
@@ -183,7 +226,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
         ConfirmGrade grade, int? xmppPort = null, string? redis = null, int window = 10_000, bool shipped = false)
     {
         var settings = InProcessBridge.Settings(
-            redis ?? Redis.ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade, Kind);
+            redis ?? ConnectionString, [xmppPort ?? XmppPort], Queue, Domain, _secret, grade, Kind);
         return settings with
         {
             Xmpp = settings.Xmpp with { ServerDomain = _userDomain },
@@ -218,7 +261,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         Environment = With(environment, new Dictionary<string, string?>
         {
-            ["BRIDGE_REDIS"] = redis ?? Redis.ConnectionString,
+            ["BRIDGE_REDIS"] = redis ?? ConnectionString,
             ["BRIDGE_QUEUE"] = Queue,
             ["BRIDGE_QUEUE_KIND"] = Kind == QueueKind.Stream ? "stream" : "list",
             ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
@@ -405,14 +448,19 @@ public sealed class DeliveryTrial : IAsyncDisposable
         if (_pace is not null)
             await _pace.DisposeAsync();
         await Redis.DisposeAsync();
+        if (_cluster is not null)
+            await _cluster.DisposeAsync();
     }
 
     private async Task EnterRepliesAsync()
     {
-        var redis = _app!.GetServer(_app.GetEndPoints().Single());
         List<RedisKey> lists = [];
-        await foreach (var list in redis.KeysAsync(pattern: OutcomeTicket.ReplyKeyPrefix + "*", pageSize: 1_000))
-            lists.Add(list);
+        foreach (var redis in _app!.GetServers())
+        {
+            await foreach (var list in redis.KeysAsync(pattern: OutcomeTicket.ReplyKeyPrefix + "*", pageSize: 1_000))
+                lists.Add(list);
+        }
+
         // A scan may tell a key twice.
         foreach (var list in lists.Distinct().Chunk(1_000))
         {
@@ -514,7 +562,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
     {
         try
         {
-            trial._app = await ConnectionMultiplexer.ConnectAsync(trial.Redis.ConnectionString + AppOptions);
+            trial._app = await ConnectionMultiplexer.ConnectAsync((trial._cluster?.ConnectionString ?? trial.Redis.ConnectionString) + AppOptions);
             await observe();
             return trial;
         }

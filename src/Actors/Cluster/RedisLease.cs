@@ -1,22 +1,34 @@
+using System.Security.Cryptography;
+using System.Text;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Coordination;
 using Akka.Event;
 using Bridge.Queue;
+using StackExchange.Redis;
 
 namespace Bridge.Cluster;
 
 /// <summary>
 /// A lease of Akka.Coordination in Redis, for the split-brain resolver's <c>lease-majority</c> and whatever else names it in HOCON
-/// by a section with <c>lease-class = "Bridge.Cluster.RedisLease, Bridge.Actors"</c> and <c>redis</c>, a StackExchange.Redis
-/// connection string. The key is <c>bridge:lease:NAME</c>. The holder counts its time from when it sent its last renewal that
+/// by a section with <c>lease-class = "Bridge.Cluster.RedisLease, Bridge.Actors"</c>, <c>redis</c>, a StackExchange.Redis
+/// connection string, and where needed <c>redis-ca-file</c>. The key is <c>bridge:lease:NAME</c>. The holder counts its time from when it sent its last renewal that
 /// succeeded, so that it never believes longer than Redis does; a queue's lease, which fences what is written, is another one
 /// (<see cref="RedisQueueLease" />).
 /// </summary>
 public sealed class RedisLease : Lease, IAsyncDisposable
 {
+    // Those of the domain's lease, which is as simple.
+    private static readonly RedisScript AcquireScript = RedisScript.Load("lease-acquire-domain");
+    private static readonly RedisScript RenewScript = RedisScript.Load("lease-renew");
+    private static readonly RedisScript ReleaseScript = RedisScript.Load("lease-release");
+
     private readonly RedisLink _link;
-    private readonly string _key;
+    private readonly RedisKey _key;
+    private readonly RedisKey _none;
+
+    // The scripts compare what stands before the first ':', and an owner's name has some.
+    private readonly string _token;
     private readonly TimeProvider _time;
     private readonly ILoggingAdapter? _log;
     private readonly Lock _gate = new();
@@ -38,13 +50,20 @@ public sealed class RedisLease : Lease, IAsyncDisposable
         _time = time;
         _log = log;
         _key = "bridge:lease:" + settings.LeaseName;
+        // In the slot of the key itself.
+        _none = "{bridge:lease:" + settings.LeaseName + "}:none";
+        _token = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(settings.OwnerName)))[..32];
         var redis = settings.LeaseConfig.GetString("redis");
         if (string.IsNullOrWhiteSpace(redis))
             throw new ConfigurationException("The section of a lease of class RedisLease needs redis = \"…\", a connection string.");
-        _link = new RedisLink(redis, "bridge-lease", settings.TimeoutSettings.OperationTimeout, time);
+        var caFile = settings.LeaseConfig.GetString("redis-ca-file");
+        _link = new RedisLink(
+            redis, "bridge-lease", settings.TimeoutSettings.OperationTimeout, time, caFile: string.IsNullOrWhiteSpace(caFile) ? null : caFile);
     }
 
     private TimeSpan TimeToLive => Settings.TimeoutSettings.HeartbeatTimeout;
+
+    private long Milliseconds => (long)TimeToLive.TotalMilliseconds;
 
     /// <inheritdoc />
     public override Task<bool> Acquire() => Acquire(_ => { });
@@ -56,9 +75,8 @@ public sealed class RedisLease : Lease, IAsyncDisposable
         bool isOurs;
         try
         {
-            isOurs = await _link.CallAsync(database => database.LockTakeAsync(_key, Settings.OwnerName, TimeToLive)).ConfigureAwait(false)
-                // Ours already, in an earlier life under the same name or by an answer that was lost.
-                || await _link.CallAsync(database => database.LockExtendAsync(_key, Settings.OwnerName, TimeToLive)).ConfigureAwait(false);
+            // Granted as well where it is ours already, of an earlier life under the same name or by an answer that was lost.
+            isOurs = await CallAsync(AcquireScript.Arguments([_key, _none], $"{_token}:{Settings.OwnerName}", Milliseconds)).ConfigureAwait(false);
         }
         catch (QueueFaultException fault)
         {
@@ -86,7 +104,7 @@ public sealed class RedisLease : Lease, IAsyncDisposable
         GiveUp();
         try
         {
-            return await _link.CallAsync(database => database.LockReleaseAsync(_key, Settings.OwnerName)).ConfigureAwait(false);
+            return await CallAsync(ReleaseScript.Arguments([_key], _token)).ConfigureAwait(false);
         }
         catch (QueueFaultException fault)
         {
@@ -102,6 +120,22 @@ public sealed class RedisLease : Lease, IAsyncDisposable
     {
         GiveUp();
         return _link.DisposeAsync();
+    }
+
+    private async Task<bool> CallAsync(RedisKeyOrValue[] arguments)
+    {
+        using var reply = await _link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments)).ConfigureAwait(false);
+        return IsGranted(reply);
+
+        // The acquiring one tells how long another's lives, besides.
+        static bool IsGranted(RespResult reply)
+        {
+            var reader = reply.Read();
+            reader.MoveNext();
+            if (reader.IsAggregate)
+                reader.MoveNextScalar();
+            return reader.ReadInt64() == 1;
+        }
     }
 
     private void Extend(long sentAt) => Volatile.Write(ref _until, sentAt + (long)(TimeToLive.TotalSeconds * _time.TimestampFrequency));
@@ -142,7 +176,7 @@ public sealed class RedisLease : Lease, IAsyncDisposable
         Exception reason;
         try
         {
-            if (await _link.CallAsync(database => database.LockExtendAsync(_key, Settings.OwnerName, TimeToLive)).ConfigureAwait(false))
+            if (await CallAsync(RenewScript.Arguments([_key], _token, Milliseconds)).ConfigureAwait(false))
             {
                 lock (_gate)
                 {

@@ -254,6 +254,9 @@ public enum QueueFault
     /// <summary>Redis refuses our credentials or rights (NOAUTH, WRONGPASS, NOPERM). The operator must act; look again with backoff.</summary>
     Forbidden,
 
+    /// <summary>The certificate of Redis is for another name, or nobody trusted vouches for it. The operator must act; look again with backoff.</summary>
+    Untrusted,
+
     /// <summary>The server is a replica or lost its role (READONLY, MASTERDOWN). Reconnect, then recover.</summary>
     ReadOnly,
 

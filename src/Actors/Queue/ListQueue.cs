@@ -72,7 +72,7 @@ public sealed class ListQueue(
         RedisKey queue = Settings.Keys.Queue;
         RedisKeyOrValue[] arguments =
             [queue, queue, (RedisValue)"LEFT", (RedisValue)"LEFT", (RedisValue)wait.TotalSeconds];
-        return database.ExecuteRespAsync("BLMOVE", arguments);
+        return database.ExecuteRespAsync("BLMOVE", arguments, InOrder);
     }
 
     private protected override EntryBatch ReadEntries(ref RespReader reader) => JournalRun.Read(ref reader, Seal);

@@ -23,7 +23,7 @@ internal static class QueueFaultPolicy
 
     /// <summary>Whether only an operator can mend it: logged as an error, with what to do.</summary>
     public static bool NeedsOperator(QueueFault fault) =>
-        fault is QueueFault.WrongType or QueueFault.Forbidden or QueueFault.RefusesWrites or QueueFault.Other;
+        fault is QueueFault.WrongType or QueueFault.Forbidden or QueueFault.Untrusted or QueueFault.RefusesWrites or QueueFault.Other;
 
     /// <summary>What the operator should do, in one sentence.</summary>
     public static string Advice(QueueFault fault) => fault switch
@@ -32,7 +32,8 @@ internal static class QueueFaultPolicy
         QueueFault.LeaseLost => "Nothing: another process owns the queue now, and this one stands by.",
         QueueFault.Unreachable => "Check that Redis runs and is reachable; Bridge looks again four times a second.",
         QueueFault.WrongType => "Rename or remove the key, or set queue.kind to what the key is.",
-        QueueFault.Forbidden => "Check the password and the ACL rights of the Redis user.",
+        QueueFault.Forbidden => "Check the password and the ACL rights of the Redis user (bridge check names what is missing).",
+        QueueFault.Untrusted => "Name the certificate's authority in redis-ca-file, and its name in sslHost of the connection string.",
         QueueFault.ReadOnly => "Point the connection string at the master (or at Sentinel).",
         QueueFault.NotReady => "Nothing: Redis is loading, failing over or busy; Bridge looks again four times a second.",
         QueueFault.OutOfMemory => "Give Redis more memory; what is queued is still delivered.",

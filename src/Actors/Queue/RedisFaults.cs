@@ -13,6 +13,8 @@ public static class RedisFaults
     public static QueueFault Classify(Exception exception) => exception switch
     {
         QueueFaultException named => named.Fault,
+        // Of a redirection that is not to be followed the client has words of its own.
+        RedisServerException { Kind: RedisErrorKind.Moved or RedisErrorKind.Ask or RedisErrorKind.UnknownRedirectTarget } => QueueFault.NotReady,
         RedisServerException answered => Classify(answered.Message),
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => QueueFault.Forbidden,
         // A server that refuses the handshake does so in words, which the client wraps.
@@ -41,6 +43,9 @@ public static class RedisFaults
             text = text[(behindLine + 1)..].TrimStart(' ');
         }
 
+        // What a script lacks rights for, up to Redis 7.0.
+        if (reply.Contains("The user executing the script can't", StringComparison.Ordinal))
+            return QueueFault.Forbidden;
         return OfCode(text)
             ?? (text.StartsWith("ERR max number of clients", StringComparison.Ordinal) ? QueueFault.NotReady : QueueFault.Other);
     }
@@ -52,6 +57,9 @@ public static class RedisFaults
         return fault is { Fault: QueueFault.NotReady, InnerException: RedisServerException answer }
             && answer.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
     }
+
+    /// <summary>Whether the slot of the command's keys belongs to another node of the cluster by now.</summary>
+    public static bool IsMoved(Exception exception) => exception is RedisServerException { Kind: RedisErrorKind.Moved or RedisErrorKind.UnknownRedirectTarget };
 
     private static QueueFault? OfCode(ReadOnlySpan<char> text)
     {

@@ -53,16 +53,16 @@ public sealed class RedisInboundStream(RedisLink link, QueueKeys keys, InboundSe
             return null;
         // Behind the stream, which knows what it has: what is repeated for their sake is not doubled there. Keys of other slots, so calls
         // of their own.
-        var refused = settings.List is { } list ? await TryAsync(database => PushAsync(database, list, copies)).ConfigureAwait(false) : null;
+        var refused = settings.List is { } list ? await TryAsync(database => PushAsync(database, list, copies), list).ConfigureAwait(false) : null;
         return settings.Publish ? await TryAsync(database => PublishAsync(database, entries, copies)).ConfigureAwait(false) ?? refused : refused;
     }
 
     // Of the copy alone, and not to be mended here: the stream must not wait for it.
-    private async Task<QueueFaultException?> TryAsync(Func<IDatabase, Task<bool>> call)
+    private async Task<QueueFaultException?> TryAsync(Func<IDatabase, Task<bool>> call, RedisKey key = default)
     {
         try
         {
-            await link.CallAsync(call).ConfigureAwait(false);
+            await link.CallAsync(call, key: key).ConfigureAwait(false);
             return null;
         }
         catch (QueueFaultException fault) when (fault.Fault is QueueFault.WrongType or QueueFault.Forbidden)

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using Bridge.Settings;
 using StackExchange.Redis;
 
 namespace Bridge.Queue;
@@ -21,12 +23,18 @@ public sealed class RedisLink : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
 
+    private static readonly CommandMap Needed = CommandMap.Create(["CONFIG"], available: false);
+
     private readonly Lock _gate = new();
     private readonly ConfigurationOptions _options;
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectDeadline;
     private readonly bool _onReplyThread;
     private readonly int? _longestString;
+    private readonly CertificateCheck? _certificates;
+    private readonly RedisKey _home;
+    // Nodes of the cluster as the last connection knew them: those that the connection string names may be down.
+    private EndPoint[] _nodes = [];
     private Task<RedisConnection>? _current;
     private Task _closing = Task.CompletedTask;
     private long _connections;
@@ -45,15 +53,44 @@ public sealed class RedisLink : IAsyncDisposable
     /// On a reply thread, longer strings in replies come as empty ones and never stand in memory; null: none does. The
     /// client's own questions about the server have a few KiB.
     /// </param>
+    /// <param name="caFile">PEM file with the authorities to trust under TLS in place of the system's; null: the system's.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
     public RedisLink(
-        string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false, int? longestString = null)
+        string connectionString, string clientName, TimeSpan callTimeout, TimeProvider? time = null, bool onReplyThread = false, int? longestString = null,
+        string? caFile = null)
+        : this(connectionString, caFile, default, clientName, callTimeout, time, onReplyThread, longestString)
     {
+    }
+
+    /// <summary>
+    /// Prepares a link to the Redis of a queue; connects to nothing yet. Where that is a Redis Cluster, the connection is thrown
+    /// away for faults of the node that has the queue, and not for those of others.
+    /// </summary>
+    /// <param name="queue">The queue, its Redis and the deadline of calls.</param>
+    /// <param name="clientName">Shown by CLIENT LIST; letters, digits and <c>-</c>.</param>
+    /// <param name="time">The clock of the deadlines.</param>
+    /// <param name="onReplyThread">As above.</param>
+    /// <param name="longestString">As above.</param>
+    /// <param name="callTimeout">Deadline of every call that names no other; null: the queue's.</param>
+    /// <exception cref="ArgumentException">The connection string or the file of certificates cannot be read. The message repeats neither.</exception>
+    public RedisLink(
+        QueueSettings queue, string clientName, TimeProvider? time = null, bool onReplyThread = false, int? longestString = null, TimeSpan? callTimeout = null)
+        : this(
+            (queue ?? throw new ArgumentNullException(nameof(queue))).Redis, queue.RedisCaFile, queue.Keys.Queue, clientName, callTimeout ?? queue.CallTimeout,
+            time, onReplyThread, longestString)
+    {
+    }
+
+    private RedisLink(
+        string connectionString, string? caFile, RedisKey home, string clientName, TimeSpan callTimeout, TimeProvider? time, bool onReplyThread, int? longestString)
+    {
+        _home = home;
         _onReplyThread = onReplyThread;
         _longestString = longestString;
         CallTimeout = callTimeout;
         _time = time ?? TimeProvider.System;
         _options = ReadOptions(connectionString, clientName, callTimeout);
+        _certificates = CertificateCheck.AddTo(_options, caFile);
         _connectDeadline = TimeSpan.FromMilliseconds(_options.ConnectTimeout + 500);
     }
 
@@ -63,12 +100,15 @@ public sealed class RedisLink : IAsyncDisposable
     /// <summary>
     /// Sends a command and waits for its reply, connecting first where there is no connection.
     /// </summary>
+    /// <param name="issue">Issues it.</param>
+    /// <param name="deadline">Its deadline; null: <see cref="CallTimeout" />.</param>
+    /// <param name="key">A key that may lie on another node of a cluster than the queue, whose faults then end no connection.</param>
     /// <exception cref="QueueFaultException">The call failed, for a named reason.</exception>
-    public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> issue, TimeSpan? deadline = null)
+    public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> issue, TimeSpan? deadline = null, RedisKey key = default)
     {
         ArgumentNullException.ThrowIfNull(issue);
         var connection = await ConnectAsync().ConfigureAwait(false);
-        return await SendAsync(connection, issue, deadline ?? CallTimeout).ConfigureAwait(false);
+        return await SendAsync(connection, issue, deadline ?? CallTimeout, key).ConfigureAwait(false);
     }
 
     /// <inheritdoc />
@@ -117,7 +157,8 @@ public sealed class RedisLink : IAsyncDisposable
     internal async Task<T> SendAsync<T>(
         RedisConnection connection,
         Func<IDatabase, Task<T>> issue,
-        TimeSpan deadline)
+        TimeSpan deadline,
+        RedisKey key = default)
     {
         Task<T>? reply = null;
         try
@@ -129,7 +170,7 @@ public sealed class RedisLink : IAsyncDisposable
         {
             if (reply is { IsCompleted: false })
                 Abandon(reply);
-            throw FaultOf(connection, exception, deadline);
+            throw FaultOf(connection, exception, deadline, key);
         }
     }
 
@@ -137,12 +178,12 @@ public sealed class RedisLink : IAsyncDisposable
     /// Names what a call on this connection met. On a missed deadline, a connection fault, or the answer of a
     /// server that is not (or no longer) the master, the connection is thrown away.
     /// </summary>
-    internal QueueFaultException FaultOf(RedisConnection connection, Exception exception, TimeSpan deadline)
+    internal QueueFaultException FaultOf(RedisConnection connection, Exception exception, TimeSpan deadline, RedisKey key = default)
     {
         var fault = RedisFaults.Classify(exception);
         // A server that lost its role keeps its connections: only a new one finds the server that
-        // has the role now, behind the same name.
-        if (fault is QueueFault.Unreachable or QueueFault.ReadOnly)
+        // has the role now, behind the same name, or in the cluster.
+        if ((fault is QueueFault.Unreachable or QueueFault.ReadOnly && !IsElsewhere(connection, key)) || RedisFaults.IsMoved(exception))
             Drop(connection);
         var text = Describe(exception, deadline);
         if (connection.ReplyThread?.Failure is { } failure)
@@ -169,6 +210,11 @@ public sealed class RedisLink : IAsyncDisposable
         // Ours comes first; theirs only catches what would otherwise stay for ever.
         options.AsyncTimeout = (int)Math.Max(5000, callTimeout.TotalMilliseconds + 1000);
         options.IncludeDetailInExceptions = false;
+        // What the client asks of itself and Bridge does not need must not need a right (docs/security.md): its library's name, which
+        // Redis 7.0 does not know, and CONFIG, of whose answers passwords may be a part.
+        options.SetClientLibrary = false;
+        if (!options.AllowAdmin && ReferenceEquals(options.CommandMap, CommandMap.Default))
+            options.CommandMap = Needed;
         if (string.IsNullOrEmpty(options.ServiceName))
         {
             // Neither a subscription nor a tie-breaker key of the client's own.
@@ -216,6 +262,13 @@ public sealed class RedisLink : IAsyncDisposable
     {
         ConnectionMultiplexer? multiplexer = null;
         var options = _options.Clone();
+        foreach (var node in Volatile.Read(ref _nodes))
+        {
+            if (!options.EndPoints.Contains(node))
+                options.EndPoints.Add(node);
+        }
+
+        _certificates?.Forget();
         ReplyThread? replyThread = null;
         // A proxy that the connection string names comes first.
         if (_onReplyThread && options.Tunnel is null)
@@ -234,11 +287,14 @@ public sealed class RedisLink : IAsyncDisposable
                 throw;
             }
 
-            var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase(), replyThread);
+            var cluster = multiplexer.GetServers().FirstOrDefault(server => server is { IsConnected: true, ServerType: ServerType.Cluster })?.ClusterConfiguration;
+            if (cluster is not null)
+                Volatile.Write(ref _nodes, [.. cluster.Nodes.Select(node => node.EndPoint).OfType<EndPoint>()]);
+            var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase(), replyThread, cluster);
             multiplexer.ConnectionFailed += (_, failure) =>
             {
                 // The client would reconnect by itself; a session must not go on over it unnoticed.
-                if (failure.ConnectionType == ConnectionType.Interactive)
+                if (failure.ConnectionType == ConnectionType.Interactive && (NodeOf(connection, _home) is not { } home || home.Equals(failure.EndPoint)))
                     Drop(connection);
             };
             if (!multiplexer.IsConnected)
@@ -255,10 +311,20 @@ public sealed class RedisLink : IAsyncDisposable
                 Close(multiplexer, replyThread);
             else
                 replyThread?.Dispose();
+            // In the client's words it is but another handshake that failed.
+            if (_certificates?.Refusal is { } refusal)
+                throw new QueueFaultException(QueueFault.Untrusted, "No connection to Redis: " + refusal, exception);
             throw new QueueFaultException(
                 RedisFaults.Classify(exception), "No connection to Redis: " + Describe(exception, _connectDeadline), exception);
         }
     }
+
+    // Whether it lies on another node than the queue.
+    private bool IsElsewhere(RedisConnection connection, RedisKey key) =>
+        key != default(RedisKey) && NodeOf(connection, _home) is { } home && NodeOf(connection, key) is { } node && !node.Equals(home);
+
+    private static EndPoint? NodeOf(RedisConnection connection, RedisKey key) =>
+        key == default(RedisKey) ? null : connection.Cluster?.GetBySlot(key)?.EndPoint;
 
     private async Task CloseLateAsync(Task<ConnectionMultiplexer> connecting, ReplyThread? replyThread)
     {
@@ -342,4 +408,6 @@ public sealed class RedisLink : IAsyncDisposable
 /// <param name="Multiplexer">The client's connection.</param>
 /// <param name="Database">The database that the connection string names.</param>
 /// <param name="ReplyThread">Who reads its replies; null: the client itself.</param>
-internal sealed record RedisConnection(long Number, ConnectionMultiplexer Multiplexer, IDatabase Database, ReplyThread? ReplyThread);
+/// <param name="Cluster">Which node has which slot, as it was when this life began; null: this is no cluster.</param>
+internal sealed record RedisConnection(
+    long Number, ConnectionMultiplexer Multiplexer, IDatabase Database, ReplyThread? ReplyThread, ClusterConfiguration? Cluster);

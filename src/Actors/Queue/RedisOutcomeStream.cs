@@ -35,28 +35,37 @@ public sealed class RedisOutcomeStream(RedisLink link, QueueKeys keys, OutcomeSe
         if (lying.Length == 0)
             return default;
         var carried = await Task.WhenAll(lying.Select(CarryAsync)).ConfigureAwait(false);
-        // Behind the lists: a reply that is carried twice is the same twice, one that is removed first may be lost.
-        await link.CallAsync(database => database.StreamDeleteAsync(keys.Replies, [.. lying.Select(entry => entry.Id)])).ConfigureAwait(false);
-        var delivered = carried.Count(isIn => isIn);
+        // Behind the lists: a reply that is carried twice is the same twice, one that is removed first may be lost. What lies on a node of
+        // a cluster that is away stays, and is no reason to carry the others again.
+        RedisValue[] done = [.. lying.Zip(carried).Where(pair => pair.Second.Fault is null).Select(pair => pair.First.Id)];
+        if (done.Length > 0)
+            await link.CallAsync(database => database.StreamDeleteAsync(keys.Replies, done)).ConfigureAwait(false);
+        if (carried.FirstOrDefault(one => one.Fault is not null).Fault is { } fault)
+            throw fault;
+        var delivered = carried.Count(one => one.IsIn);
         return new ReplyDelivery(delivered, lying.Length - delivered, lying.Length == RepliesPerCall);
     }
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async Task<bool> CarryAsync(StreamEntry entry)
+    private async Task<(bool IsIn, QueueFaultException? Fault)> CarryAsync(StreamEntry entry)
     {
+        RedisKey list = (string?)entry["key"];
         try
         {
-            (await link.CallAsync(database => database.ExecuteRespAsync(
-                "EVAL",
-                Reply.Arguments([(RedisKey)(string?)entry["key"]], entry["reply"], (long)settings.ReplyTimeToLive.TotalMilliseconds))).ConfigureAwait(false)).Dispose();
-            return true;
+            var arguments = Reply.Arguments([list], entry["reply"], (long)settings.ReplyTimeToLive.TotalMilliseconds);
+            (await link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments), key: list).ConfigureAwait(false)).Dispose();
+            return (true, null);
         }
         catch (QueueFaultException fault) when (fault.Fault is QueueFault.WrongType or QueueFault.OutOfMemory or QueueFault.Forbidden)
         {
             // Of this list alone, and not to be mended here: the others must not wait for it.
-            return false;
+            return (false, null);
+        }
+        catch (QueueFaultException fault)
+        {
+            return (false, fault);
         }
     }
 

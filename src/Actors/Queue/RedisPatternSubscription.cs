@@ -1,17 +1,22 @@
 using System.Collections.Immutable;
+using System.Net;
+using Bridge.Settings;
 using StackExchange.Redis;
 
 namespace Bridge.Queue;
 
 /// <summary>PSUBSCRIBE on a client of its own, which is thrown away with the first failure: by itself it would subscribe again unnoticed.</summary>
-/// <param name="connectionString">A StackExchange.Redis connection string; never logged.</param>
+/// <remarks>The nodes of a Redis Cluster tell one another what is published, so any of them serves: only those that are listened to count.</remarks>
+/// <param name="queue">The Redis, and the deadline of each step.</param>
 /// <param name="clientName">Shown by CLIENT LIST.</param>
 /// <param name="patterns">At least one.</param>
-/// <param name="callTimeout">Deadline of each step.</param>
 /// <param name="time">The clock of the deadlines.</param>
 public sealed class RedisPatternSubscription(
-    string connectionString, string clientName, ImmutableArray<string> patterns, TimeSpan callTimeout, TimeProvider time) : IPatternSubscription
+    QueueSettings queue, string clientName, ImmutableArray<string> patterns, TimeProvider time) : IPatternSubscription
 {
+    // Which nodes of a cluster are listened to; empty: this is no cluster, or they are not known yet.
+    private ImmutableHashSet<EndPoint> _heardAt = [];
+    private CertificateCheck? _certificates;
     private Task<ConnectionMultiplexer>? _connecting;
     private Task _hearing = Task.CompletedTask;
 
@@ -24,11 +29,18 @@ public sealed class RedisPatternSubscription(
         {
             _connecting = ConnectionMultiplexer.ConnectAsync(Options());
             var client = await WithinAsync(_connecting).ConfigureAwait(false);
-            client.ConnectionFailed += (_, failure) => ended($"{failure.ConnectionType} connection: {failure.FailureType}");
+            client.ConnectionFailed += (_, failure) =>
+            {
+                var heardAt = _heardAt;
+                if (heardAt.IsEmpty || (failure.EndPoint is { } node && heardAt.Contains(node)))
+                    ended($"{failure.ConnectionType} connection: {failure.FailureType}");
+            };
             var subscriber = client.GetSubscriber();
             var channels = patterns.Select(RedisChannel.Pattern).ToArray();
             var queues = await WithinAsync(Task.WhenAll(channels.Select(channel => subscriber.SubscribeAsync(channel)))).ConfigureAwait(false);
-            _hearing = Task.WhenAll(queues.Select(queue => HearAsync(queue, heard)));
+            _hearing = Task.WhenAll(queues.Select(messages => HearAsync(messages, heard)));
+            if (client.GetServers().Any(server => server.ServerType == ServerType.Cluster))
+                _heardAt = [.. channels.Select(subscriber.SubscribedEndpoint).OfType<EndPoint>()];
             // It counts as subscribed where there was no server to say it to.
             if (!channels.All(subscriber.IsConnected))
                 throw new QueueFaultException(QueueFault.Unreachable, "The connection failed while the patterns were subscribed to.");
@@ -40,17 +52,17 @@ public sealed class RedisPatternSubscription(
     }
 
     /// <inheritdoc />
-    public Task StopAsync() => AskAsync(async subscriber =>
+    public Task StopAsync() => AskAsync(async client =>
     {
         // Its answer comes behind the messages. The client listens to none from the moment at which it asks to unsubscribe.
-        await subscriber.PingAsync().ConfigureAwait(false);
-        await subscriber.UnsubscribeAllAsync().ConfigureAwait(false);
+        await PingAsync(client).ConfigureAwait(false);
+        await client.GetSubscriber().UnsubscribeAllAsync().ConfigureAwait(false);
         await _hearing.ConfigureAwait(false);
         return true;
     });
 
     /// <inheritdoc />
-    public Task PingAsync() => AskAsync(subscriber => subscriber.PingAsync());
+    public Task PingAsync() => AskAsync(PingAsync);
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
@@ -74,7 +86,8 @@ public sealed class RedisPatternSubscription(
 
     private ConfigurationOptions Options()
     {
-        var options = RedisLink.ReadOptions(connectionString, clientName, callTimeout);
+        var options = RedisLink.ReadOptions(queue.Redis, clientName, queue.CallTimeout);
+        _certificates = CertificateCheck.AddTo(options, queue.RedisCaFile);
         // Or it would connect again and again, and tell nobody what Redis says about it.
         options.AbortOnConnectFail = true;
         // The connection that listens comes to be behind the other one.
@@ -82,26 +95,38 @@ public sealed class RedisPatternSubscription(
         return options;
     }
 
-    private QueueFaultException Named(Exception exception) => new(
-        RedisFaults.Classify(exception),
-        exception is TimeoutException and not RedisTimeoutException ? $"Redis did not answer within {callTimeout.TotalSeconds:0.###} s." : exception.Message,
-        exception);
+    private QueueFaultException Named(Exception exception) => _certificates?.Refusal is { } refusal
+        ? new QueueFaultException(QueueFault.Untrusted, refusal, exception)
+        : new QueueFaultException(
+            RedisFaults.Classify(exception),
+            exception is TimeoutException and not RedisTimeoutException ? $"Redis did not answer within {queue.CallTimeout.TotalSeconds:0.###} s." : exception.Message,
+            exception);
+
+    private async Task<bool> PingAsync(ConnectionMultiplexer client)
+    {
+        var heardAt = _heardAt;
+        // The subscriber asks any node of a cluster. In RESP3 a node has one connection for both.
+        if (heardAt.IsEmpty || heardAt.Any(node => client.GetServer(node).Protocol < RedisProtocol.Resp3))
+            await client.GetSubscriber().PingAsync().ConfigureAwait(false);
+        await Task.WhenAll(heardAt.Select(node => client.GetServer(node).PingAsync())).ConfigureAwait(false);
+        return true;
+    }
 
     // Each queue is read by itself: the client has one for each pattern.
-    private static async Task HearAsync(ChannelMessageQueue queue, Action<ReadOnlyMemory<byte>> heard)
+    private static async Task HearAsync(ChannelMessageQueue messages, Action<ReadOnlyMemory<byte>> heard)
     {
-        await foreach (var message in queue.ConfigureAwait(false))
+        await foreach (var message in messages.ConfigureAwait(false))
             heard((byte[]?)message.Message ?? []);
     }
 
-    private async Task AskAsync<T>(Func<ISubscriber, Task<T>> question)
+    private async Task AskAsync<T>(Func<ConnectionMultiplexer, Task<T>> question)
     {
         if (_connecting is not { IsCompletedSuccessfully: true } connected)
             throw new QueueFaultException(QueueFault.Unreachable, "There is no connection.");
         try
         {
             var client = await connected.ConfigureAwait(false);
-            await WithinAsync(question(client.GetSubscriber())).ConfigureAwait(false);
+            await WithinAsync(question(client)).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -113,7 +138,7 @@ public sealed class RedisPatternSubscription(
     {
         try
         {
-            return await call.WaitAsync(callTimeout, time).ConfigureAwait(false);
+            return await call.WaitAsync(queue.CallTimeout, time).ConfigureAwait(false);
         }
         catch (Exception) when (!call.IsCompleted)
         {

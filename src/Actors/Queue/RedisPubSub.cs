@@ -26,9 +26,8 @@ public sealed class RedisPubSub : IPubSub
         ArgumentNullException.ThrowIfNull(queue);
         _settings = queue.PubSub ?? throw new ArgumentException("No patterns.", nameof(queue));
         _keys = queue.Keys;
-        _link = new RedisLink(queue.Redis, $"bridge-{bridge}-intake", queue.CallTimeout, time);
-        _subscribe = () => new RedisPatternSubscription(
-            queue.Redis, $"bridge-{bridge}-pubsub", _settings.Patterns, queue.CallTimeout, time ?? TimeProvider.System);
+        _link = new RedisLink(queue, $"bridge-{bridge}-intake", time);
+        _subscribe = () => new RedisPatternSubscription(queue, $"bridge-{bridge}-pubsub", _settings.Patterns, time ?? TimeProvider.System);
     }
 
     /// <inheritdoc />

@@ -28,6 +28,12 @@ public abstract class RedisQueue : IOutboundQueue
     // Of a message that comes again.
     private const int RoomForWhatIsSaid = 1024;
 
+    /// <summary>
+    /// Of calls that must run in the order in which they are issued: one that the client sent again to where its slot lies now would
+    /// run behind later ones. It fails instead, and the queue is recovered.
+    /// </summary>
+    private protected const CommandFlags InOrder = CommandFlags.NoRedirect;
+
     // None at all would wait for ever.
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan OutOfMemoryPause = TimeSpan.FromMilliseconds(50);
@@ -71,8 +77,8 @@ public abstract class RedisQueue : IOutboundQueue
         // A blocking command holds up everything behind it on its connection, so it has one of its own.
         // What ends a wait comes with it, however large: nothing above the limit is of use here.
         _waiting = new RedisLink(
-            settings.Redis, "bridge-wait", settings.WaitTime + settings.CallTimeout, _time, onReplyThread: true,
-            Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies) + RoomForWhatIsSaid);
+            settings, "bridge-wait", _time, onReplyThread: true,
+            Math.Max(settings.MaxEntryBytes, ShortestLimitOfReplies) + RoomForWhatIsSaid, settings.WaitTime + settings.CallTimeout);
         _deadPerCall = Math.Clamp(DeadLetterBytesPerCall / Math.Max(1, settings.MaxEntryBytes), 1, 128);
         var keys = settings.Keys;
         _keys =
@@ -133,7 +139,7 @@ public abstract class RedisQueue : IOutboundQueue
         lock (_gate)
             recovery = _memory.Begin(attempt, grant, facts, connection.Number, waiting.Number);
         // Behind the fence: nobody else adds to them any more.
-        var length = await _link.SendAsync(connection, database => database.HashLengthAsync(Settings.Keys.Awaiting), Settings.CallTimeout).ConfigureAwait(false);
+        var length = await _link.SendAsync(connection, database => database.HashLengthAsync(Settings.Keys.Awaiting, CommandFlags.DemandMaster), Settings.CallTimeout).ConfigureAwait(false);
         bool isFirst, areKnown;
         lock (_gate)
             (isFirst, areKnown) = (_awaiting is null, _awaiting == length);
@@ -275,7 +281,7 @@ public abstract class RedisQueue : IOutboundQueue
     {
         try
         {
-            return await link.SendAsync(connection, _ => database.ExecuteRespAsync(command, arguments), deadline)
+            return await link.SendAsync(connection, _ => database.ExecuteRespAsync(command, arguments, InOrder), deadline)
                 .ConfigureAwait(false);
         }
         catch (QueueFaultException fault) when (fault.Fault == QueueFault.WrongType)
@@ -300,7 +306,7 @@ public abstract class RedisQueue : IOutboundQueue
             var at = cursor;
             var page = (RedisResult[])(await _link.SendAsync(
                 connection,
-                database => database.ExecuteAsync("HSCAN", [(RedisKey)Settings.Keys.Awaiting, at, "COUNT", AwaitingPerPage]),
+                database => database.ExecuteAsync("HSCAN", [(RedisKey)Settings.Keys.Awaiting, at, "COUNT", AwaitingPerPage], CommandFlags.DemandMaster),
                 Settings.CallTimeout).ConfigureAwait(false))!;
             cursor = (RedisValue)page[0];
             var fields = (RedisValue[])page[1]!;
@@ -349,7 +355,7 @@ public abstract class RedisQueue : IOutboundQueue
             var start = from;
             var page = await _link.SendAsync(
                 connection,
-                database => database.SortedSetRangeByRankWithScoresAsync(key, start, start + SortedPerPage - 1),
+                database => database.SortedSetRangeByRankWithScoresAsync(key, start, start + SortedPerPage - 1, flags: CommandFlags.DemandMaster),
                 Settings.CallTimeout).ConfigureAwait(false);
             foreach (var entry in page)
                 yield return entry;

@@ -34,34 +34,34 @@ public sealed class RedisQueueLease(RedisLink link, QueueKeys keys, string domai
     public override async Task<bool> IsFreeAsync()
     {
         var queue = link.CallAsync(database => database.KeyExistsAsync(_queueLease));
-        var domain = link.CallAsync(database => database.KeyExistsAsync(_domainLease));
+        var domain = link.CallAsync(database => database.KeyExistsAsync(_domainLease), key: _domainLease);
         await Task.WhenAll(queue, domain).ConfigureAwait(false);
         return !await queue.ConfigureAwait(false) && !await domain.ConfigureAwait(false);
     }
 
     /// <inheritdoc />
     protected override Task<(bool Granted, long Number)> AcquireQueueAsync(string token) =>
-        AcquireAsync(AcquireQueue.Arguments([_queueLease, keys.Confirmed, keys.None], token, _timeToLive));
+        AcquireAsync(AcquireQueue.Arguments([_queueLease, keys.Confirmed, keys.None], token, _timeToLive), _queueLease);
 
     /// <inheritdoc />
     protected override Task<(bool Granted, long Number)> AcquireDomainAsync(LeaseGrant grant)
     {
         ArgumentNullException.ThrowIfNull(grant);
         var owner = string.Create(CultureInfo.InvariantCulture, $"{grant.Token}:{grant.Epoch}");
-        return AcquireAsync(AcquireDomain.Arguments([_domainLease, _domainAbsent], owner, _timeToLive));
+        return AcquireAsync(AcquireDomain.Arguments([_domainLease, _domainAbsent], owner, _timeToLive), _domainLease);
     }
 
     /// <inheritdoc />
-    protected override Task<bool> RenewQueueAsync(string token) => CallAsync(Renew.Arguments([_queueLease], token, _timeToLive));
+    protected override Task<bool> RenewQueueAsync(string token) => CallAsync(Renew.Arguments([_queueLease], token, _timeToLive), _queueLease);
 
     /// <inheritdoc />
-    protected override Task<bool> RenewDomainAsync(string token) => CallAsync(Renew.Arguments([_domainLease], token, _timeToLive));
+    protected override Task<bool> RenewDomainAsync(string token) => CallAsync(Renew.Arguments([_domainLease], token, _timeToLive), _domainLease);
 
     /// <inheritdoc />
-    protected override Task ReleaseQueueAsync(string token) => CallAsync(Release.Arguments([_queueLease], token));
+    protected override Task ReleaseQueueAsync(string token) => CallAsync(Release.Arguments([_queueLease], token), _queueLease);
 
     /// <inheritdoc />
-    protected override Task ReleaseDomainAsync(string token) => CallAsync(Release.Arguments([_domainLease], token));
+    protected override Task ReleaseDomainAsync(string token) => CallAsync(Release.Arguments([_domainLease], token), _domainLease);
 
     /// <inheritdoc />
     protected override string QueueHolder(long lives) => Holder(_queueLease, lives);
@@ -73,9 +73,9 @@ public sealed class RedisQueueLease(RedisLink link, QueueKeys keys, string domai
         ? $"{key} is held, without a time to live: it was not Bridge that set it"
         : $"{key} is held by another process";
 
-    private async Task<(bool Granted, long Number)> AcquireAsync(RedisKeyOrValue[] arguments)
+    private async Task<(bool Granted, long Number)> AcquireAsync(RedisKeyOrValue[] arguments, RedisKey key)
     {
-        using var reply = await link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments)).ConfigureAwait(false);
+        using var reply = await link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments), key: key).ConfigureAwait(false);
         return Read(reply);
 
         static (bool, long) Read(RespResult reply)
@@ -89,9 +89,9 @@ public sealed class RedisQueueLease(RedisLink link, QueueKeys keys, string domai
         }
     }
 
-    private async Task<bool> CallAsync(RedisKeyOrValue[] arguments)
+    private async Task<bool> CallAsync(RedisKeyOrValue[] arguments, RedisKey key)
     {
-        using var reply = await link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments)).ConfigureAwait(false);
+        using var reply = await link.CallAsync(database => database.ExecuteRespAsync("EVAL", arguments), key: key).ConfigureAwait(false);
         return reply.ReadScalar().ReadInt64() == 1;
     }
 }

@@ -103,7 +103,7 @@ public sealed class StreamQueue(
             (RedisValue)"COUNT", (RedisValue)1, (RedisValue)"BLOCK", (RedisValue)(long)Math.Ceiling(wait.TotalMilliseconds),
             (RedisValue)"STREAMS", (RedisKey)Settings.Keys.Queue, (RedisValue)seen.ToString(),
         ];
-        return database.ExecuteRespAsync("XREAD", arguments);
+        return database.ExecuteRespAsync("XREAD", arguments, InOrder);
     }
 
     private protected override EntryBatch ReadEntries(ref RespReader reader) => StreamElement.Read(ref reader, new GeneratedIds(_idPrefix, ofStream: true, Seal));

@@ -81,6 +81,9 @@ public sealed record QueueSettings
     /// <summary>A StackExchange.Redis connection string. May hold a password: never logged.</summary>
     public required string Redis { get; init; }
 
+    /// <summary>PEM file with the authorities to trust when the connection string asks for TLS; null: those of the system.</summary>
+    public string? RedisCaFile { get; init; }
+
     /// <summary>The key the app pushes to, and the names derived from it.</summary>
     public required QueueKeys Keys { get; init; }
 

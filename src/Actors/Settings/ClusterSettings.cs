@@ -26,6 +26,9 @@ public sealed record ClusterSettings
     /// <summary>The Redis that decides which side of a partition stays a cluster.</summary>
     public required string Redis { get; init; }
 
+    /// <summary>PEM file with the authorities to trust when that Redis speaks TLS; null: the system's.</summary>
+    public string? RedisCaFile { get; init; }
+
     /// <summary>This node's name, <c>host:port</c>.</summary>
     public string Node => NameOf(Host, Port);
 

@@ -203,22 +203,24 @@ internal sealed class CheckStream : IAsyncDisposable
             await stream.WriteAsync(bytes);
             await stream.FlushAsync();
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            // The server has closed: why, stands in what it wrote before, which is read next.
+            // The server has closed: why, stands in what it wrote before, which is read next. Or what was read last did not come in time.
         }
     }
 
     private async Task<T> WithinAsync<T>(TimeSpan timeout, string what, Func<Task<T>> read)
     {
+        var reading = read();
         try
         {
-            return await read().WaitAsync(timeout);
+            return await reading.WaitAsync(timeout);
         }
         catch (TimeoutException exception)
         {
-            // The read under way cannot be called back: the stream is of no more use.
+            // The read under way cannot be called back: the stream is of no more use, and with its end the read ends.
             client.Dispose();
+            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw new CheckStreamException($"no {what} within {timeout.TotalSeconds} s", null, exception);
         }
         catch (Exception exception) when (exception is IOException or XmlException or ObjectDisposedException)

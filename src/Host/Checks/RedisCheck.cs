@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
+using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using StackExchange.Redis;
@@ -8,17 +10,19 @@ namespace Bridge.Host.Checks;
 /// <summary>Looks at the Redis side of one bridge, without touching queue, journal or lease.</summary>
 /// <param name="bridge">The bridge.</param>
 /// <param name="report">Where facts go.</param>
-internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
+internal sealed partial class RedisCheck(BridgeSettings bridge, CheckReport report)
 {
     private static readonly Version Oldest = new(6, 2);
 
+    private const int Slots = 16384;
+
     private readonly QueueKeys keys = bridge.Queue.Keys;
+    private bool hasUser;
 
     /// <summary>Checks everything; tells who holds a lease that would be in the way, or null.</summary>
     public async Task<LeaseView> RunAsync()
     {
-        // The client sends INFO and CONFIG only where this is set, whatever the server allows.
-        await using var link = new RedisLink(bridge.Queue.Redis + ",allowAdmin=true", "bridge-check", bridge.Queue.CallTimeout);
+        await using var link = OpenLink();
         try
         {
             var began = TimeProvider.System.GetTimestamp();
@@ -27,14 +31,13 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         }
         catch (QueueFaultException exception)
         {
-            await report.FailAsync("Redis: " + exception.Message, Advice(exception.Fault));
+            await report.FailAsync("Redis: " + exception.Message, Advice(exception));
             return new LeaseView(null, false);
         }
 
-        await Guarded("INFO", () => CheckServerAsync(link));
-        await Guarded("save", () => CheckPersistenceAsync(link));
+        await Guarded("INFO", () => CheckServersAsync(link));
         await Guarded("TYPE", () => CheckKeysAsync(link));
-        await Guarded("commands", () => CheckRightsAsync(link));
+        await Guarded("rights", () => CheckRightsAsync(link));
         if (bridge.Queue.Kind == QueueKind.Stream)
             await Guarded("XINFO", () => CheckGroupsAsync(link));
         if (bridge.Queue.PubSub is { } pubSub)
@@ -47,9 +50,8 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
     /// <summary>What is to be said at the start of `run`: version, eviction, persistence, and the groups of a stream.</summary>
     public async Task RunAtStartAsync()
     {
-        await using var link = new RedisLink(bridge.Queue.Redis + ",allowAdmin=true", "bridge-check", bridge.Queue.CallTimeout);
-        await Guarded("INFO", () => CheckServerAsync(link));
-        await Guarded("save", () => CheckPersistenceAsync(link));
+        await using var link = OpenLink();
+        await Guarded("INFO", () => CheckServersAsync(link));
         if (bridge.Queue.Kind == QueueKind.Stream)
             await Guarded("XINFO", () => CheckGroupsAsync(link));
     }
@@ -62,16 +64,49 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         }
         catch (QueueFaultException exception)
         {
-            await report.FailAsync($"Redis, {what}: {exception.Message}", Advice(exception.Fault));
+            await report.FailAsync($"Redis, {what}: {exception.Message}", Advice(exception));
         }
     }
 
-    private async Task CheckServerAsync(RedisLink link)
+    // The client sends INFO and CONFIG only where this is set, whatever the server allows. A user of its own has no right to CONFIG, whose
+    // answers hold passwords, and is not to be found in ACL LOG for asking.
+    private RedisLink OpenLink()
     {
-        var info = ReadInfo(await TextAsync(link, "INFO"));
+        var queue = bridge.Queue;
+        hasUser = ConfigurationOptions.Parse(queue.Redis).User is { Length: > 0 };
+        return new RedisLink(queue with { Redis = queue.Redis + ",allowAdmin=true" + (hasUser ? ",$CONFIG=" : "") }, "bridge-check");
+    }
+
+    /// <summary>The server; of a cluster the node that has the queue, and the one that has the lease on the domain.</summary>
+    private async Task CheckServersAsync(RedisLink link)
+    {
+        RedisKey domain = QueueKeys.DomainLease(bridge.Xmpp.Domain);
+        var client = await link.CallAsync(database => Task.FromResult(database.Multiplexer));
+        var (ofQueue, ofDomain) = (client.GetServer((RedisKey)keys.Queue), client.GetServer(domain));
+        if (ofQueue.ServerType == ServerType.Cluster && ofQueue.ClusterConfiguration is { } cluster)
+        {
+            var masters = cluster.Nodes.Where(node => !node.IsReplica && node.Slots.Count > 0).ToList();
+            var fact = string.Create(
+                CultureInfo.InvariantCulture,
+                $"Redis Cluster of {masters.Count} masters: the queue in slot {client.GetHashSlot(keys.Queue)} on {ofQueue.EndPoint}, the lease on the domain in slot {client.GetHashSlot(domain)} on {ofDomain.EndPoint}");
+            var served = masters.Sum(node => node.Slots.Sum(slots => slots.To - slots.From + 1));
+            if (served == Slots)
+                await report.OkAsync(fact);
+            else
+                await report.FailAsync($"{fact}; {Slots - served} slots have no master", "mend the cluster: redis-cli --cluster fix");
+        }
+
+        await CheckServerAsync(link, ofQueue);
+        if (!Equals(ofQueue.EndPoint, ofDomain.EndPoint))
+            await CheckServerAsync(link, ofDomain);
+    }
+
+    private async Task CheckServerAsync(RedisLink link, IServer server)
+    {
+        var info = ReadInfo((string?)await link.CallAsync(_ => server.ExecuteAsync("INFO")) ?? "");
         var valkey = info.GetValueOrDefault("valkey_version");
         var version = info.GetValueOrDefault("redis_version", "");
-        var name = valkey is null ? "Redis " + version : "Valkey " + valkey;
+        var name = (valkey is null ? "Redis " + version : "Valkey " + valkey) + (server.ServerType == ServerType.Cluster ? $" ({server.EndPoint})" : "");
         if (Version.TryParse(version, out var parsed) && parsed < Oldest)
             await report.FailAsync(name, "use Redis 6.2 or later");
         else
@@ -96,12 +131,14 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
             await report.FailAsync("Redis cannot write its snapshots", "look into Redis' log; it may refuse writes (stop-writes-on-bgsave-error)");
         if (info.GetValueOrDefault("aof_last_write_status") == "err")
             await report.FailAsync("Redis cannot write its append-only file", "look into Redis' log and at the free disk space");
-        appendOnly = info.GetValueOrDefault("aof_enabled") == "1";
+        if (info.GetValueOrDefault("redis_mode") == "cluster" && server.ServerType != ServerType.Cluster)
+            await report.FailAsync(
+                "Redis Cluster, but which node has which slot could not be asked",
+                "let that user ask: ACL SETUSER <user> +cluster|nodes");
+        await CheckPersistenceAsync(link, server, info.GetValueOrDefault("aof_enabled") == "1");
     }
 
-    private bool appendOnly;
-
-    private async Task CheckPersistenceAsync(RedisLink link)
+    private async Task CheckPersistenceAsync(RedisLink link, IServer server, bool appendOnly)
     {
         if (appendOnly)
         {
@@ -112,12 +149,12 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         string? save = null;
         try
         {
-            var reply = (RedisResult[]?)await link.CallAsync(database => database.ExecuteAsync("CONFIG", "GET", "save"));
-            save = reply is { Length: 2 } ? (string?)reply[1] : null;
+            if (!hasUser && (RedisResult[]?)await link.CallAsync(_ => server.ExecuteAsync("CONFIG", "GET", "save")) is [_, var value])
+                save = (string?)value;
         }
         catch (QueueFaultException)
         {
-            // Managed services and ACLs often forbid CONFIG; then it stays unknown.
+            // Managed services often forbid CONFIG; then it stays unknown.
         }
 
         const string change = "set appendonly yes, so that a crash of Redis loses a second at most (appendfsync everysec), or nothing (always)";
@@ -174,38 +211,90 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         static string Name(RedisType type) => type.ToString().ToLowerInvariant();
     }
 
-    /// <summary>Runs each kind of command that Bridge needs, on a key of its own in the queue's slot.</summary>
+    /// <summary>Tries every command that Bridge needs on a key of its own in the queue's slot, then the keys and channels that it needs.</summary>
     private async Task CheckRightsAsync(RedisLink link)
     {
-        const string script =
-            """
-            redis.call('DEL', KEYS[1])
-            redis.call('RPUSH', KEYS[1], 'a')
-            redis.call('LRANGE', KEYS[1], 0, 0)
-            redis.call('LLEN', KEYS[1])
-            redis.call('LPOP', KEYS[1])
-            redis.call('XADD', KEYS[1], 'MAXLEN', '~', '10', '*', 'a', 'b')
-            redis.call('XGROUP', 'CREATE', KEYS[1], 'g', '0')
-            redis.call('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '1', 'STREAMS', KEYS[1], '>')
-            redis.call('XRANGE', KEYS[1], '-', '+')
-            redis.call('DEL', KEYS[1])
-            redis.call('SET', KEYS[1], 'a', 'PX', 1000)
-            redis.call('PEXPIRE', KEYS[1], 1000)
-            redis.call('PTTL', KEYS[1])
-            redis.call('DEL', KEYS[1])
-            redis.call('HSET', KEYS[1], 'a', 'b')
-            redis.call('HGETALL', KEYS[1])
-            redis.call('DEL', KEYS[1])
-            redis.call('TIME')
-            """;
-        // The tag in braces keeps it in the queue's slot, as the other keys.
-        var scratch = keys.Lease + "-check-" + Guid.NewGuid().ToString("N");
-        await link.CallAsync(database => database.ExecuteAsync("EVAL", script, 1, (RedisKey)scratch));
-        if (bridge.Queue.Kind == QueueKind.List)
-            await link.CallAsync(database => database.ExecuteAsync("BLMOVE", (RedisKey)scratch, (RedisKey)scratch, "LEFT", "LEFT", "0.01"));
+        var missing = await IsAllowedAsync(link, "EVAL", "return 1", 0) ? await FindForbiddenKeysAsync(link) : ["+eval"];
+        // Without either of these nothing can be tried.
+        if (!missing.Contains("+eval") && !missing.Contains(OwnKeys))
+            missing.AddRange(await FindForbiddenCommandsAsync(link));
+        if (bridge.Inbound.Publish && !missing.Contains("+eval") && !await MayPublishAsync(link))
+            missing.Add($"+publish &{keys.Queue}:inbound:*");
+        if (missing.Count == 0)
+            await report.OkAsync("Redis lets Bridge run its commands");
         else
-            await link.CallAsync(database => database.ExecuteAsync("XREAD", "COUNT", 1, "BLOCK", 10, "STREAMS", (RedisKey)scratch, "0"));
-        await report.OkAsync("Redis lets Bridge run its commands");
+            await report.FailAsync($"Redis lets Bridge's user not do all that it must: {string.Join(' ', missing)}", $"ACL SETUSER <user> {string.Join(' ', missing)} (docs/security.md has the whole line)");
+    }
+
+    private async Task<IEnumerable<string>> FindForbiddenCommandsAsync(RedisLink link)
+    {
+        // The tag in braces keeps it in the queue's slot, as the other keys.
+        RedisKey scratch = keys.Lease + "-check-" + Guid.NewGuid().ToString("N");
+        var calls = RedisRights.CallsOf(bridge.Queue);
+        List<object> arguments = [RedisRights.Script, 1, scratch];
+        foreach (var call in calls)
+            arguments.AddRange([call.Length, .. call]);
+        var forbidden = (int[]?)await link.CallAsync(database => database.ExecuteAsync("EVAL", arguments)) ?? [];
+        List<string> missing = [.. forbidden.Select(number => RedisRights.RightOf(calls[number])).Distinct()];
+        // Blocking ones do not run in scripts, and a script that is unknown is an answer too.
+        if (bridge.Queue.Kind == QueueKind.List && !await IsAllowedAsync(link, "BLMOVE", scratch, scratch, "LEFT", "LEFT", "0.01"))
+            missing.Add("+blmove");
+        if (!await IsAllowedAsync(link, "EVALSHA", new string('0', 40), 1, scratch))
+            missing.Add("+evalsha");
+        return missing;
+    }
+
+    private string OwnKeys => "~" + keys.None[..^"none".Length] + "*";
+
+    /// <summary>A script that does nothing shows whether it may be given a key.</summary>
+    private async Task<List<string>> FindForbiddenKeysAsync(RedisLink link)
+    {
+        var domain = QueueKeys.DomainLease(bridge.Xmpp.Domain);
+        List<(string Key, string Pattern)> needed =
+        [
+            (keys.Queue, "~" + keys.Queue), .. keys.All.Select(key => (key, OwnKeys)),
+            (domain, "~" + domain), ("{" + domain + "}:none", "~{" + domain + "}:none"),
+            (OutcomeTicket.ReplyKeyPrefix + "check", "~" + OutcomeTicket.ReplyKeyPrefix + "*"),
+            .. bridge.Inbound.List is { } list ? [(list, "~" + list)] : Array.Empty<(string, string)>(),
+        ];
+        var patterns = new List<string>();
+        foreach (var (key, pattern) in needed)
+        {
+            if (!patterns.Contains(pattern) && !await IsAllowedAsync(link, "EVAL", "return 1", 1, (RedisKey)key))
+                patterns.Add(pattern);
+        }
+
+        return patterns;
+    }
+
+    private static async Task<bool> IsAllowedAsync(RedisLink link, string command, params object[] arguments)
+    {
+        try
+        {
+            await link.CallAsync(database => database.ExecuteAsync(command, arguments));
+            return true;
+        }
+        catch (QueueFaultException fault) when (fault.Fault == QueueFault.Forbidden)
+        {
+            return false;
+        }
+        catch (QueueFaultException fault) when (RedisFaults.IsUnknownScript(fault))
+        {
+            return true;
+        }
+    }
+
+    private async Task<bool> MayPublishAsync(RedisLink link)
+    {
+        try
+        {
+            return (int)await link.CallAsync(database => database.ExecuteAsync("EVAL", RedisRights.PublishScript, 0, keys.Queue + ":inbound:check")) == 0;
+        }
+        catch (QueueFaultException fault) when (fault.Fault == QueueFault.Other)
+        {
+            // It cannot be tried without publishing something.
+            return true;
+        }
     }
 
     private async Task CheckGroupsAsync(RedisLink link)
@@ -232,14 +321,15 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         {
             await subscription.ListenAsync(_ => { }, _ => { });
             await subscription.PingAsync();
+            await subscription.StopAsync();
         }
         catch (QueueFaultException exception)
         {
             await report.FailAsync(
                 "Redis, PSUBSCRIBE: " + exception.Message,
                 exception.Fault == QueueFault.Forbidden
-                    ? "let that user listen: ACL SETUSER <user> +psubscribe &<pattern> for each of queue.pubsub.patterns"
-                    : Advice(exception.Fault));
+                    ? $"let that user listen: ACL SETUSER <user> +psubscribe +punsubscribe {string.Join(' ', pubSub.Patterns.Select(pattern => "&" + pattern))}"
+                    : Advice(exception));
             return;
         }
 
@@ -264,9 +354,6 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         return new LeaseView(null, true);
     }
 
-    private static async Task<string> TextAsync(RedisLink link, string command) =>
-        (string?)await link.CallAsync(database => database.ExecuteAsync(command)) ?? "";
-
     private static Dictionary<string, string> ReadInfo(string info)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -280,13 +367,20 @@ internal sealed class RedisCheck(BridgeSettings bridge, CheckReport report)
         return values;
     }
 
-    private static string Advice(QueueFault fault) => fault switch
+    // NOPERM names the command, in the words of every version.
+    [GeneratedRegex("run the '([^']+)' command")]
+    private static partial Regex ForbiddenCommand();
+
+    private static string Advice(QueueFaultException exception) => exception.Fault switch
     {
+        QueueFault.Forbidden when ForbiddenCommand().Match(exception.Message) is { Success: true } match =>
+            $"ACL SETUSER <user> +{match.Groups[1].Value} (docs/security.md has the whole line)",
         QueueFault.Unreachable => "see that Redis runs and that address, port, TLS and firewall are right (BRIDGE_REDIS)",
-        QueueFault.Forbidden => "give the user and password of BRIDGE_REDIS, and let that user run the command on the queue's keys: ACL SETUSER <user> ~<queue> ~{<queue>}:* ~bridge:domain:* +@all -@dangerous +info",
+        QueueFault.Forbidden => "give the user and password of BRIDGE_REDIS, and that user its rights (ACL SETUSER; docs/security.md has the line)",
+        QueueFault.Untrusted => "name the certificate's authority in redis-ca-file, and its name in sslHost=… of BRIDGE_REDIS",
         QueueFault.ReadOnly => "connect to the master",
         QueueFault.OutOfMemory => "Redis is full: Bridge drains it all the same, but producers cannot push; raise maxmemory",
-        QueueFault.NotReady => "wait until Redis has loaded its data, then check again",
+        QueueFault.NotReady => "wait until Redis has loaded its data, or its cluster has failed over or moved the slot, then check again",
         QueueFault.RefusesWrites => "Redis cannot persist or has too few replicas, and refuses writes: look into its log",
         QueueFault.WrongType => "rename or remove the key, or choose another queue name",
         _ => "look into Redis' log",

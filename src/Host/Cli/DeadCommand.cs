@@ -175,7 +175,7 @@ internal static class DeadCommand
         OneBridge.Act(command, "Whose dead letters, where several bridges are configured.", async (bridge, result, _) =>
         {
             var queue = bridge.Queue;
-            await using var link = new RedisLink(queue.Redis, "bridge-dead", queue.CallTimeout);
+            await using var link = new RedisLink(queue, "bridge-dead");
             return await act(new DeadLetters(link, queue.Keys, queue.Kind), result);
         });
 

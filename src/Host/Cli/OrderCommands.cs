@@ -48,7 +48,7 @@ internal static class OrderCommands
     private static async Task<int> OrderAsync(
         BridgeSettings bridge, QueueOrder order, string words, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        await using var link = new RedisLink(bridge.Queue.Redis, "bridge-order", bridge.Queue.CallTimeout);
+        await using var link = new RedisLink(bridge.Queue, "bridge-order");
         var key = bridge.Queue.Keys.Order;
         await link.CallAsync(database => QueueOrders.Word(order) is { } word ? database.StringSetAsync(key, word) : database.KeyDeleteAsync(key));
         if (order == QueueOrder.Drain && !await GivenBackAsync(link, bridge, cancellation))

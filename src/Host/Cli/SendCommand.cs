@@ -70,7 +70,7 @@ internal static class SendCommand
         BridgeSettings bridge, byte[] envelope, string? list, TimeSpan patience, bool json, InvocationConfiguration console, CancellationToken cancellation)
     {
         var queue = bridge.Queue;
-        await using var link = new RedisLink(queue.Redis, "bridge-send", patience + queue.CallTimeout);
+        await using var link = new RedisLink(queue, "bridge-send", callTimeout: patience + queue.CallTimeout);
         await link.CallAsync(async database =>
         {
             if (queue.Kind == QueueKind.Stream)

@@ -60,7 +60,7 @@ internal static class TailCommand
     /// <summary>Reads on from where it stands in each stream.</summary>
     private sealed class Follow(BridgeSettings bridge, bool outcomes, bool inbound, string? since) : IAsyncDisposable
     {
-        private readonly RedisLink link = new(bridge.Queue.Redis, "bridge-tail", Wait + bridge.Queue.CallTimeout);
+        private readonly RedisLink link = new(bridge.Queue, "bridge-tail", callTimeout: Wait + bridge.Queue.CallTimeout);
         private readonly List<(string Name, string Key)> streams =
         [
             .. outcomes ? new[] { ("outcomes", bridge.Queue.Keys.Outcomes) } : [],

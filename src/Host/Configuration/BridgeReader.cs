@@ -123,9 +123,11 @@ internal sealed partial class BridgeReader(
         var batchBytes = read.Size("queue.batch-bytes", 4096, 16 * MiB);
         if (batchBytes > window.UnconfirmedBytes)
             read.Mistake("queue.batch-bytes", Quantity.Format(batchBytes), "not more than window.unconfirmed-bytes, " + Quantity.Format(window.UnconfirmedBytes));
+        var redis = ReadRedis();
         return new QueueSettings
         {
-            Redis = ReadRedis(),
+            Redis = redis,
+            RedisCaFile = ReadRedisCaFile(redis),
             Keys = keys!,
             Kind = kind,
             PubSub = pubSub,
@@ -209,6 +211,14 @@ internal sealed partial class BridgeReader(
         var place = Array.FindIndex(parts, part => !TryParseRedis(part, out _)) + 1;
         read.Mistake("redis", place == 0 ? "a text that cannot be read" : $"something that cannot be read in part {place} of {parts.Length}, counted by commas", allowed);
         return redis;
+    }
+
+    private string? ReadRedisCaFile(string redis)
+    {
+        var file = ReadCaFile("redis-ca-file");
+        if (file is not null && TryParseRedis(redis, out var options) && !options.Ssl)
+            read.Mistake("redis-ca-file", $"{SettingReader.Quote(file)} without TLS", "nothing, or ssl=true in redis");
+        return file;
     }
 
     private static bool TryParseRedis(string text, out ConfigurationOptions options)
@@ -366,17 +376,22 @@ internal sealed partial class BridgeReader(
     private TlsSettings ReadTls()
     {
         var serverName = read.Text("xmpp.tls.server-name");
-        var file = read.Text("xmpp.tls.ca-file");
-        const string allowed = "a PEM file with the certificates of the authorities to trust, or nothing for those of the system";
-        if (file.Length > 0
-            && ReadFile("xmpp.tls.ca-file", file, allowed) is { } pem
-            && !pem.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal))
-            read.Mistake("xmpp.tls.ca-file", $"{SettingReader.Quote(file)}, which holds no certificate", allowed);
         return new TlsSettings
         {
             ServerName = serverName.Length == 0 ? null : serverName,
-            CaFile = file.Length == 0 ? null : file,
+            CaFile = ReadCaFile("xmpp.tls.ca-file"),
         };
+    }
+
+    private string? ReadCaFile(string path)
+    {
+        const string allowed = "a PEM file with the certificates of the authorities to trust, or nothing for those of the system";
+        var file = read.Text(path);
+        if (file.Length > 0
+            && ReadFile(path, file, allowed) is { } pem
+            && !pem.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal))
+            read.Mistake(path, $"{SettingReader.Quote(file)}, which holds no certificate", allowed);
+        return file.Length == 0 ? null : file;
     }
 
     private WindowSettings ReadWindow()

@@ -146,12 +146,16 @@ public static class ConfigurationReader
 
         var settle = read.Duration("settle", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         var redis = read.Text("redis");
+        var caFile = read.Text("redis-ca-file");
         if (seeds.Count == 0)
             return null;
         if (redis.Length == 0)
-            redis = IsSet(environment, "BRIDGE_REDIS", out var fromEnvironment)
-                ? fromEnvironment
-                : (root.Find("bridge", "defaults", "redis") as ConfigurationValue)?.Text?.Trim() ?? "";
+        {
+            redis = IsSet(environment, "BRIDGE_REDIS", out var fromEnvironment) ? fromEnvironment : OfDefaults("redis");
+            if (caFile.Length == 0)
+                caFile = OfDefaults("redis-ca-file");
+        }
+
         return new ClusterSettings
         {
             Host = host,
@@ -161,7 +165,10 @@ public static class ConfigurationReader
             Seeds = seeds.ToImmutable(),
             SettleTime = settle,
             Redis = redis,
+            RedisCaFile = caFile.Length == 0 ? null : caFile,
         };
+
+        string OfDefaults(string name) => (root.Find("bridge", "defaults", name) as ConfigurationValue)?.Text?.Trim() ?? "";
 
         static bool IsHost(string text) => IPAddress.TryParse(text, out _) || Uri.CheckHostName(text) is UriHostNameType.Dns;
     }

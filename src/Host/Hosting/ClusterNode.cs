@@ -166,8 +166,14 @@ internal sealed partial class ClusterNode(
         return builder.Build();
     }
 
-    private static Config Lease(ClusterSettings settings) =>
-        ConfigurationFactory.ParseString($"akka.cluster.bridge-lease.redis = \"{settings.Redis.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
+    private static Config Lease(ClusterSettings settings)
+    {
+        return ConfigurationFactory.ParseString(
+            $"akka.cluster.bridge-lease {{\nredis = {Quoted(settings.Redis)}\nredis-ca-file = {Quoted(settings.RedisCaFile ?? "")}\n}}");
+
+        static string Quoted(string text) =>
+            $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    }
 
     [LoggerMessage(LogLevel.Warning, "This node is no member of the cluster any more; its bridges work on by their leases. It asks to join again in {Delay}")]
     private partial void LogOut(TimeSpan delay);

@@ -220,6 +220,16 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(new TlsSettings { CaFile = "ca", ServerName = "x.example.com" }, result.Configuration!.Bridges[0].Xmpp.Tls);
     }
 
+    [Fact]
+    public void A_Redis_with_TLS_takes_a_certificate_file()
+    {
+        var result = Read(
+            ["bridge.defaults { redis = \"redis.example.com:6380,ssl=true\", redis-ca-file = ca }"], Essentials, new() { ["ca"] = "-----BEGIN CERTIFICATE-----\n…" });
+
+        Assert.Empty(result.Mistakes);
+        Assert.Equal("ca", result.Configuration!.Bridges[0].Queue.RedisCaFile);
+    }
+
     public static TheoryData<string, string, string, string> Mistakes => new()
     {
         // name of the row, HOCON, the key at fault, a word of what is said
@@ -279,6 +289,9 @@ public sealed class ConfigurationReaderTests
         { "a lease that a slow renewal outlasts", "bridge.defaults.lease.ttl = 4s", "bridge.defaults.lease.ttl", "together" },
         { "a certificate file that is missing", "bridge.defaults.xmpp.tls { enabled = true, ca-file = none }", "bridge.defaults.xmpp.tls.ca-file", "no such file" },
         { "a certificate file without one", "bridge.defaults.xmpp.tls { enabled = true, ca-file = empty }", "bridge.defaults.xmpp.tls.ca-file", "no certificate" },
+        { "a Redis certificate file that is missing", "bridge.defaults { redis = \"localhost,ssl=true\", redis-ca-file = none }", "bridge.defaults.redis-ca-file", "no such file" },
+        { "a Redis certificate file without one", "bridge.defaults { redis = \"localhost,ssl=true\", redis-ca-file = empty }", "bridge.defaults.redis-ca-file", "no certificate" },
+        { "a Redis certificate file without TLS", "bridge.defaults.redis-ca-file = ca", "bridge.defaults.redis-ca-file", "ssl=true in redis" },
         { "an empty Redis address", "bridge.defaults.redis = \"\"", "bridge.defaults.redis", "connection string" },
         { "a Redis keyword that does not exist", "bridge.defaults.redis = \"localhost,passwort=hunter2\"", "bridge.defaults.redis", "part 2 of 2" },
         { "Redis keywords without an address", "bridge.defaults.redis = \"ssl=true\"", "bridge.defaults.redis", "no address" },
@@ -296,7 +309,7 @@ public sealed class ConfigurationReaderTests
     [MemberData(nameof(Mistakes))]
     public void A_mistake_in_a_file_is_told_with_its_key_and_what_is_allowed(string row, string hocon, string key, string words)
     {
-        var result = Read([hocon], Essentials, new() { ["empty"] = "" });
+        var result = Read([hocon], Essentials, new() { ["empty"] = "", ["ca"] = "-----BEGIN CERTIFICATE-----\n…" });
 
         Assert.Null(result.Configuration);
         var mistake = Assert.Single(result.Mistakes);

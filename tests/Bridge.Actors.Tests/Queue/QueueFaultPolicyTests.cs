@@ -15,6 +15,7 @@ public sealed class QueueFaultPolicyTests
         { "a replica is looked at four times a second: it may become the master", QueueFault.ReadOnly, [250, 250, 250, 250, 250] },
         { "a key of another type waits for the operator, with backoff", QueueFault.WrongType, [500, 1_000, 2_000, 5_000, 5_000] },
         { "refused credentials wait for the operator, with backoff", QueueFault.Forbidden, [500, 1_000, 2_000, 5_000, 5_000] },
+        { "a certificate that is refused waits for the operator, with backoff", QueueFault.Untrusted, [500, 1_000, 2_000, 5_000, 5_000] },
         { "refused writes end when the disk has room or the replicas are back: looked at four times a second", QueueFault.RefusesWrites, [250, 250, 250, 250, 250] },
         { "anything else is looked at with backoff", QueueFault.Other, [500, 1_000, 2_000, 5_000, 5_000] },
     };
@@ -26,6 +27,7 @@ public sealed class QueueFaultPolicyTests
         { QueueFault.Unreachable, false },
         { QueueFault.WrongType, true },
         { QueueFault.Forbidden, true },
+        { QueueFault.Untrusted, true },
         { QueueFault.ReadOnly, false },
         { QueueFault.NotReady, false },
         { QueueFault.OutOfMemory, false },

@@ -12,6 +12,8 @@ public sealed class RedisFaultsTests
         { "wrong credentials", "WRONGPASS invalid username-password pair or user is disabled.", QueueFault.Forbidden },
         { "a command that the user may not run", "NOPERM this user has no permissions to run the 'eval' command", QueueFault.Forbidden },
         { "a key that the user may not touch, in a script of Redis 7", "NOPERM this user has no permissions to access one of the keys used as arguments script: 2f, on @user_script:3.", QueueFault.Forbidden },
+        { "a command that the user may not run, in a script of Redis 7.0", "ERR The user executing the script can't run this command or subcommand script: 2f, on @user_script:3.", QueueFault.Forbidden },
+        { "a command that the user may not run, in a script of Redis 7.2", "NOPERM ACL failure in script: User bridge has no permissions to run the 'xadd' command", QueueFault.Forbidden },
         { "a replica", "READONLY You can't write against a read only replica.", QueueFault.ReadOnly },
         { "a replica, in a script of Redis 7", "READONLY You can't write against a read only replica. script: 2f…, on @user_script:1.", QueueFault.ReadOnly },
         { "a replica, in a script of Redis 6.2", "ERR Error running script (call to f_2fa): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica.", QueueFault.ReadOnly },
@@ -53,6 +55,7 @@ public sealed class RedisFaultsTests
         { "a refused login in other words", Lost(ConnectionFailureType.UnableToConnect, Answered("NOAUTH Authentication required.")), QueueFault.Forbidden },
         { "a connection thrown away under the call", new ObjectDisposedException("multiplexer"), QueueFault.Unreachable },
         { "a socket", new SocketException(), QueueFault.Unreachable },
+        { "a slot that moved, whither is not followed", new RedisServerException(RedisErrorKind.Moved, CommandFlags.None, "Key has MOVED"), QueueFault.NotReady },
         { "only replicas", new RedisCommandException("Command cannot be issued to a replica: EVAL"), QueueFault.ReadOnly },
         { "another mistake", new InvalidOperationException("x"), QueueFault.Other },
     };

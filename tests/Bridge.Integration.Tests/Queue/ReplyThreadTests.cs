@@ -144,7 +144,7 @@ public sealed class ReplyThreadTests
             });
             await using var distrustful = LinkTo($"127.0.0.1:{port},ssl=true,sslHost=redis.example", Patience);
             var fault = await Assert.ThrowsAsync<QueueFaultException>(() => Ping(distrustful).WaitAsync(Patience));
-            Assert.Equal(QueueFault.Unreachable, fault.Fault);
+            Assert.Equal(QueueFault.Untrusted, fault.Fault);
 
             // How the client is told of an authority by its surroundings (StackExchange.Redis, Configuration).
             Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", certificateFile);
