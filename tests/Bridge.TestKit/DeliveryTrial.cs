@@ -258,18 +258,18 @@ public sealed class DeliveryTrial : IAsyncDisposable
         string? redis = null,
         IReadOnlyDictionary<string, string?>? environment = null,
         string? configuration = null) => new(new BridgeProcessOptions
-    {
-        Environment = With(environment, new Dictionary<string, string?>
         {
-            ["BRIDGE_REDIS"] = redis ?? ConnectionString,
-            ["BRIDGE_QUEUE"] = Queue,
-            ["BRIDGE_QUEUE_KIND"] = Kind == QueueKind.Stream ? "stream" : "list",
-            ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
-            ["BRIDGE_DOMAIN"] = Domain,
-            ["BRIDGE_SECRET"] = _secret,
-            ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
-        }),
-        Configuration = $"""
+            Environment = With(environment, new Dictionary<string, string?>
+            {
+                ["BRIDGE_REDIS"] = redis ?? ConnectionString,
+                ["BRIDGE_QUEUE"] = Queue,
+                ["BRIDGE_QUEUE_KIND"] = Kind == QueueKind.Stream ? "stream" : "list",
+                ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{xmppPort ?? XmppPort}"),
+                ["BRIDGE_DOMAIN"] = Domain,
+                ["BRIDGE_SECRET"] = _secret,
+                ["BRIDGE_CONFIRM"] = grade == ConfirmGrade.Held ? "held" : "accepted",
+            }),
+            Configuration = $"""
             bridge.defaults.outcomes.mode = {Outcomes.ToString().ToLowerInvariant()}
             bridge.defaults.outcomes.max-entries = {MaxOutcomes.ToString(CultureInfo.InvariantCulture)}
             """ + (shipped ? "" : $"""
@@ -281,7 +281,7 @@ public sealed class DeliveryTrial : IAsyncDisposable
             bridge.defaults.lease.poll = 200ms
             bridge.defaults.lease.margin = 500ms
             """) + "\n" + configuration,
-    });
+        });
 
     /// <summary>
     /// Enters the next mixed messages, to both recipients in turn, and pushes them. Where every ending is told, some ask for a
