@@ -78,6 +78,29 @@ internal static class Contenders
             []),
     };
 
+    /// <summary>Several bridges over several processes, evenly.</summary>
+    public static Contender SeveralNodes(string? program, string name, int bridges, int nodes, int messages) => new()
+    {
+        Name = name,
+        Messages = messages,
+        Queues = [.. Enumerable.Range(0, bridges).Select(i => $"xmpp:b{i}")],
+        Payload = PayloadKind.Raw,
+        Promises = true,
+        Start = (stage, contender) =>
+        {
+            var running = Enumerable.Range(0, nodes)
+                .Select(node => StartBridge(
+                    stage,
+                    program,
+                    string.Concat(contender.Queues.Select((queue, i) => i % nodes != node
+                        ? ""
+                        : $"bridge.bridges.b{i} {{ queue.name = \"{queue}\", xmpp.domain = \"b{i}.example.test\" }}\n")),
+                    []))
+                .ToList();
+            return new Running(running[0].Process, new Together([.. running.Select(one => one.Owner)]));
+        },
+    };
+
     public static Contender Lpop(int messages) => new()
     {
         Name = "LPOP 500, raw writes (.NET)",
@@ -176,6 +199,15 @@ internal static class Contenders
                 Text(stage.Redis.Port), Queue, Text(stage.XmppPort), Workload.Sender, Workload.Secret,
             ]);
         return new Running(process, process);
+    }
+
+    private sealed class Together(IReadOnlyList<IAsyncDisposable> owners) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var owner in owners)
+                await owner.DisposeAsync();
+        }
     }
 
     private static string Text(object value) => Convert.ToString(value, CultureInfo.InvariantCulture)!;

@@ -5,7 +5,7 @@ namespace Bridge.EndToEnd;
 /// <summary>What the command line asks for.</summary>
 internal sealed record Options
 {
-    public static readonly string[] AllSections = ["throughput", "pairs", "latency", "sizes", "depth", "ten", "start"];
+    public static readonly string[] AllSections = ["throughput", "pairs", "latency", "sizes", "depth", "ten", "scale", "start"];
 
     public const string Usage = """
         bench/run [SECTION…] [OPTION…]        all sections, unless some are named:
@@ -16,6 +16,7 @@ internal sealed record Options
           sizes        the rate by the size of the message
           depth        the rate and the memory by the length of the queue
           ten          ten bridges in one process against one
+          scale        1 to 8 bridges over 1 to 3 processes
           start        from the start of the process to the first message
 
           --messages N       messages of a run (default: 1,000,000 into the sink, 200,000 into a server)

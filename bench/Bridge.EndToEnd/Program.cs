@@ -43,6 +43,7 @@ try
             "sizes" => Sizes.RunAsync(session),
             "depth" => Depth.RunAsync(session),
             "ten" => Ten.RunAsync(session),
+            "scale" => Scale.RunAsync(session),
             _ => Starts.RunAsync(session),
         });
     }

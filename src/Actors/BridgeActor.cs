@@ -129,6 +129,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private bool _drainComplete;
     private bool _releasing;
     private bool _draining;
+    private bool _flushing;
+    private bool _released;
     // Behind the drain: whether it stands by again, and whether that is for another node's sake.
     private bool _standsByAgain;
     private bool _handsOver;
@@ -162,6 +164,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<LeaseActor.TryNow>(message => _lease.Tell(message));
         Receive<HandOver>(_ => { });
         Receive<LeaseActor.Ordered>(_ => { });
+        // Of a lease that was found lost as it was given back: it idles.
+        Receive<LeaseActor.Lost>(_ => _lease.Tell(new LeaseActor.StandBy()));
         Receive<LeaseActor.Acquired>(message =>
         {
             _ownership = message;
@@ -226,8 +230,6 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     {
         _log.Info("Bridge {Bridge} is to {Order}", _settings.Name, order);
         _order = order;
-        _snapshot = _snapshot with { Order = order };
-        PublishSnapshot();
         if (order == QueueOrder.Drain)
             DrainAndStandBy();
         else
@@ -296,7 +298,12 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _puller?.Tell(new RedisPullerActor.FlushSettlements());
         });
         Receive<RedisPullerActor.SettlementsFlushed>(_ => FlushPublisher());
-        Receive<InboundPublisherActor.Flushed>(_ => ReleaseLease());
+        Receive<InboundPublisherActor.Flushed>(_ =>
+        {
+            // One that an earlier drain asked for may come now.
+            if (_flushing)
+                ReleaseLease();
+        });
         Receive<PubSubIntakeActor.Finished>(_ =>
         {
             StopIntake();
@@ -372,6 +379,13 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
             OldestQueued = message.Depth is { } depth ? depth.OldestQueued : _snapshot.OldestQueued,
         });
+        Receive<RedisPullerActor.TakingSet>(message =>
+        {
+            if (!Sender.Equals(_puller))
+                return;
+            _snapshot = _snapshot with { Order = message.Taking ? QueueOrder.Run : QueueOrder.Pause };
+            PublishSnapshot();
+        });
         Receive<Publish>(_ => PublishSnapshot());
         Receive<PubSubIntakeActor.Observed>(message =>
         {
@@ -437,7 +451,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void OnLeaseLost(string reason)
     {
         _log.Warning("Bridge {Bridge} lost its lease: {Reason}. It stops and stands by", _settings.Name, reason);
-        _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = reason, QueueFault = null };
+        _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = null, QueueFault = null };
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
         _ownership = null;
@@ -526,6 +540,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private void BeginDrain()
     {
         _draining = true;
+        (_drainComplete, _flushing, _releasing, _released) = (false, false, false, false);
         _drainRequester = _standsByAgain ? null : Sender;
         _snapshot = _snapshot with { Role = BridgeRole.Draining };
         PublishSnapshot();
@@ -538,6 +553,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     // Also without a generation: an earlier one may have left what users sent.
     private void FlushPublisher()
     {
+        if (_flushing)
+            return;
+        _flushing = true;
         if (_publisher.IsNobody())
             ReleaseLease();
         else
@@ -557,8 +575,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _ownership = null;
         if (_lease.IsNobody())
             FinishDrain();
-        else
+        else if (!_released)
             _lease.Tell(new LeaseActor.Release());
+        _released = true;
     }
 
     private void FinishDrain()
@@ -587,6 +606,9 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         StopIntake();
         _ownership?.Deadline.Revoke();
         _ownership = null;
+        // It may be the scripts that found it lost: the lease's actor then has it still, and would not stand by.
+        if (!_released)
+            _lease.Tell(new LeaseActor.Release());
         var handedOver = _handsOver;
         (_standsByAgain, _handsOver, _draining, _releasing) = (false, false, false, false);
         _log.Info("Bridge {Bridge} has given {Queue} back, complete: {Complete}, and stands by", _settings.Name, _settings.Queue.Keys.Queue, _drainComplete);

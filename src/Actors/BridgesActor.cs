@@ -100,7 +100,11 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
 
     private void Running()
     {
-        Receive<StartBridge>(message => Start(message.Name));
+        Receive<StartBridge>(message =>
+        {
+            if (Context.Child(message.Name).IsNobody())
+                Start(message.Name);
+        });
         Receive<Terminated>(OnBridgeEnded);
         // Of one that was told to end.
         Receive<BridgeActor.Drained>(message => Context.Stop(Context.Child(message.Name)));
@@ -196,14 +200,30 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
     {
         if (!_lives.TryGetValue(name, out var life))
         {
-            var settings = _wanted[name];
-            _lives.Add(name, life = new Life(settings, _parts(settings)));
+            if (!_wanted.TryGetValue(name, out var settings) || TryMakeParts(settings) is not { } parts)
+                return;
+            _lives.Add(name, life = new Life(settings, parts));
         }
 
         life.StartedAt = life.Parts.Time.GetTimestamp();
         var bridge = Context.Watch(Context.ActorOf(BridgeActor.Props(life.Settings, life.Parts), name));
         if (_preferred.TryGetValue(name, out var isPreferred))
             bridge.Tell(new LeaseActor.Prefer(isPreferred));
+    }
+
+    // Of one that cannot be made, a file of certificates that was exchanged meanwhile say, the others must not hear.
+    private BridgeParts? TryMakeParts(BridgeSettings settings)
+    {
+        try
+        {
+            return _parts(settings);
+        }
+        catch (Exception exception) when (exception is ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            _log.Error("Bridge {Bridge} cannot be started and is tried again in {Delay}: {Cause}", settings.Name, LongestRestart, exception.Message);
+            Timers.StartSingleTimer(settings.Name, new StartBridge(settings.Name), LongestRestart);
+            return null;
+        }
     }
 
     private void End(string name)

@@ -328,11 +328,24 @@ public sealed class BridgeActorTests : ActorSpec
         Renew(TimeSpan.FromSeconds(10.9));
         Assert.Empty(Drained());
         Renew(TimeSpan.FromSeconds(0.2));
+        Assert.True(link.WasReset);
+        Assert.Single(_outside.Lease.Releases).Answer(default);
 
         Assert.False(Assert.Single(Drained()).Complete);
-        Assert.True(link.WasReset);
-        Assert.Single(_outside.Lease.Releases);
         Assert.Equal(2, Queue.Journal.Count);
+    }
+
+    [Fact]
+    public void A_drain_whose_lease_cannot_be_given_back_ends_a_call_later()
+    {
+        Work();
+        Drain();
+        Renew(TimeSpan.FromSeconds(11.1));
+        Assert.Single(_outside.Lease.Releases);
+        Assert.Empty(Drained());
+        Renew(TimeSpan.FromSeconds(2));
+
+        Assert.False(Assert.Single(Drained()).Complete);
     }
 
     [Fact]
@@ -379,6 +392,20 @@ public sealed class BridgeActorTests : ActorSpec
 
         Assert.True(Assert.Single(Drained()).Complete);
         Assert.Equal(BridgeRole.Stopped, _outside.Snapshot.Role);
+    }
+
+    [Fact]
+    public void A_lease_that_the_scripts_find_lost_while_it_hands_over_leaves_it_standing_by()
+    {
+        Work();
+        _bridge.Tell(new BridgeActor.HandOver());
+        Pass();
+        Queue.Expect(QueueCallKind.Recover).Fail(QueueFault.LeaseLost);
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.Equal(2, _outside.Lease.Attempts.Count);
+
+        Own(2);
+        Assert.Equal((BridgeRole.Owner, 2), (_outside.Snapshot.Role, _outside.Dialer.Dials.Count));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class BridgesActorTests : ActorSpec
         _outsides = Names.ToDictionary(name => name, _ => new ScriptedBridge(Time));
         _parent = CreateTestProbe();
         _bridges = ChildOf(_parent, BridgesActor.Props(
-            [.. Names.Select(name => Settings() with { Name = name })], bridge => _outsides[bridge.Name].Parts));
+            [.. Names.Select(name => Settings() with { Name = name })], bridge => _outsides.TryGetValue(bridge.Name, out var outside) ? outside.Parts : throw new ArgumentException("no such file")));
         Pass();
     }
 
@@ -120,6 +120,21 @@ public sealed class BridgesActorTests : ActorSpec
         Assert.True(chat.Disposed);
         Assert.Single(_outsides["chat"].Lease.Attempts);
         Assert.Single(_outsides["new"].Lease.Attempts);
+    }
+
+    [Fact]
+    public void A_bridge_that_cannot_be_made_is_tried_again_and_harms_no_other()
+    {
+        var applied = Apply(Settings() with { Name = "alerts" }, Settings() with { Name = "chat" }, Settings() with { Name = "new" });
+        Assert.Equal(["new"], applied.Added);
+        Assert.Single(_outsides["chat"].Lease.Attempts);
+        Assert.Contains("new", Assert.Single(Logged(LogLevel.ErrorLevel)), StringComparison.Ordinal);
+
+        _outsides["new"] = new ScriptedBridge(Time);
+        Pass(TimeSpan.FromSeconds(10));
+        Pass();
+        Assert.Single(_outsides["new"].Lease.Attempts);
+        Assert.Single(_outsides["chat"].Leases);
     }
 
     [Fact]

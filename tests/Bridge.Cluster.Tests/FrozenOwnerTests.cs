@@ -7,6 +7,9 @@ public sealed class FrozenOwnerTests
 {
     private const int Count = 8_000;
 
+    // The one that wakes may be the better owner, and would be handed the bridge in the middle of the count.
+    private const string NoRebalancing = "bridge.cluster.settle = 10m";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -14,7 +17,7 @@ public sealed class FrozenOwnerTests
     {
         await using var kicking = new RealServers(_ => new XmppServerOptions { KicksOldComponent = true });
         await using var trial = await DeliveryTrial.StartAsync(await kicking.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
-        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true });
+        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Configuration = NoRebalancing });
         await nodes.StartAsync();
         var owner = await nodes.OwnerAsync();
         await trial.PushAsync(Count);
@@ -44,7 +47,7 @@ public sealed class FrozenOwnerTests
         // Prosody's default: whoever connects second is refused with conflict.
         await using var keeping = new RealServers(_ => new XmppServerOptions { KicksOldComponent = false });
         await using var trial = await DeliveryTrial.StartAsync(await keeping.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
-        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true });
+        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Configuration = NoRebalancing });
         await nodes.StartAsync();
         var owner = await nodes.OwnerAsync();
         await trial.PushAsync(Count);
@@ -52,7 +55,7 @@ public sealed class FrozenOwnerTests
         var epoch = await EpochAsync(trial);
 
         await owner.Program.Process.FreezeAsync();
-        await nodes.UntilAsync(async () => await EpochAsync(trial) == epoch + 1, "another node owns the queue");
+        await nodes.UntilAsync(async () => await EpochAsync(trial) > epoch, "another node owns the queue");
         await nodes.UntilAsync(
             () => ValueTask.FromResult(nodes.All.Any(node => node != owner && node.Program.Process.Lines.Any(line => line.Contains("conflict", StringComparison.Ordinal)))),
             "the server refuses its stream");

@@ -29,7 +29,7 @@ public sealed class ActorFaultTests(ITestOutputHelper output)
     [Theory]
     [InlineData(nameof(RedisPullerActor), "StartFlow WindowMoved Settle Recovered Taken JournalRead Settled DepthRead PumpNow RecoverNow ReadDepth StopTaking FlushSettlements")]
     [InlineData(nameof(XmppConnectionActor), "JournalRecovered BatchEncoded TakingStopped Dialed DialFailed FromLink LinkEnded LinkClosed DialNow Tick Observe Drain")]
-    [InlineData(nameof(LeaseActor), "StandBy Attempted Renewed Tick Release ReleaseDone")]
+    [InlineData(nameof(LeaseActor), "StandBy Attempted Renewed OrderRead Tick Release ReleaseDone")]
     [InlineData(nameof(InboundPublisherActor), "DeliverReplies Publish Published RepliesDelivered Flush")]
     [InlineData(nameof(StanzaWriterActor), "EncodeBatch")]
     public async Task An_actor_that_fails_at_any_message_loses_and_reorders_nothing(string actor, string messages)

@@ -103,6 +103,9 @@ public sealed class ServerProcess : IAsyncDisposable
             UseShellExecute = false,
             WorkingDirectory = workingDirectory ?? Folder,
         };
+        // What the tests' own process ignores, a SIGHUP under nohup(1) say, its children would ignore as well.
+        start.ArgumentList.Add("env");
+        start.ArgumentList.Add("--default-signal=HUP,INT");
         start.ArgumentList.Add(fileName);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);

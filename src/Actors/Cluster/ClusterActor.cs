@@ -16,7 +16,8 @@ namespace Bridge.Cluster;
 /// <param name="Configured">The bridges as they are configured now; may be called from any thread.</param>
 /// <param name="Board">What the bridges publish.</param>
 /// <param name="Cluster">Where the cluster's picture is published.</param>
-/// <param name="Refused">Called when this node must not join, with the reasons.</param>
+/// <param name="Refused">Called when this node must not join, with the reasons; on its first join only.</param>
+/// <param name="IsFirstJoin">Whether this process joins for the first time: else its bridges work, and go on whatever comes.</param>
 /// <param name="Time">The clock.</param>
 public sealed record ClusterParts(
     ClusterSettings Settings,
@@ -26,6 +27,7 @@ public sealed record ClusterParts(
     StatusBoard Board,
     ClusterBoard Cluster,
     Action<IReadOnlyList<string>> Refused,
+    bool IsFirstJoin,
     TimeProvider Time);
 
 /// <summary>
@@ -55,6 +57,18 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
 
     private sealed record Welcomed(IReadOnlyList<Welcome> Answers);
 
+    private sealed record FoundApart(IReadOnlyList<Welcome> Answers);
+
+    private sealed record JoinNow
+    {
+        public static readonly JoinNow Instance = new();
+    }
+
+    private sealed record LookForSeeds
+    {
+        public static readonly LookForSeeds Instance = new();
+    }
+
     private sealed record Tick
     {
         public static readonly Tick Instance = new();
@@ -62,6 +76,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan TickEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan WelcomePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookForSeedsEvery = TimeSpan.FromSeconds(10);
 
     private readonly ClusterParts _parts;
     private readonly ClusterView _view;
@@ -80,6 +95,9 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         _view = new ClusterView(parts.Settings.Node, parts.Settings.SettleTime);
         _startedAt = parts.Time.GetTimestamp();
         Receive<Welcomed>(OnWelcomed);
+        Receive<JoinNow>(_ => Join());
+        Receive<LookForSeeds>(_ => OnLookForSeeds());
+        Receive<FoundApart>(OnFoundApart);
         Receive<ClusterEvent.CurrentClusterState>(OnState);
         Receive<ClusterEvent.MemberRemoved>(message => Forget(message.Member));
         Receive<ClusterEvent.IMemberEvent>(message => Note(message.Member));
@@ -91,7 +109,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         Receive<Hello>(message =>
         {
             _log.Info("Node {Node}, version {Version}, asks to join", message.Node, message.Version);
-            Sender.Tell(new Welcome(_parts.Settings.Node, _parts.Version, Identities()));
+            Sender.Tell(new Welcome(_parts.Settings.Node, _parts.Version, Identities(), _members.Count, FirstOf(_members.Keys)));
         });
         Receive<Check>(message => Sender.Tell(new Checked(
             [.. _view.Others.Values.SelectMany(other => Conflicts(message.Bridges, other.Status.Node, Identities(other.Status)))])));
@@ -121,9 +139,17 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
     {
         var mine = Identities();
         List<string> conflicts = [.. message.Answers.SelectMany(answer => Conflicts(mine, answer.Node, answer.Bridges))];
-        if (conflicts.Count > 0)
+        if (conflicts.Count > 0 && _parts.IsFirstJoin)
         {
             _parts.Refused(conflicts);
+            return;
+        }
+
+        if (conflicts.Count > 0)
+        {
+            // The bridges here work: that they were given other neighbours meanwhile is no reason to end them.
+            _log.Error("This node cannot join the cluster again, and works on by its leases: {Conflicts}", string.Join("; ", conflicts));
+            Timers.StartSingleTimer(nameof(JoinNow), JoinNow.Instance, LookForSeedsEvery);
             return;
         }
 
@@ -131,6 +157,35 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         _log.Info("Joins the cluster through {Seeds}", string.Join(", ", _parts.Settings.Seeds));
         _cluster.JoinSeedNodes(seeds);
     }
+
+    private void Join() =>
+        AskSeedsAsync(SeedsWhere(seed => seed != _parts.Settings.Node), new Hello(_parts.Settings.Node, _parts.Version, Identities()))
+            .PipeTo(Self, Self, answers => new Welcomed(answers));
+
+    // A first seed that was thrown out, or started, while it reached nobody has founded a cluster of its own, which Akka would never unite
+    // with the other one.
+    private void OnLookForSeeds()
+    {
+        if (_leaving || !_members.ContainsKey(_parts.Settings.Node))
+            return;
+        var apart = SeedsWhere(seed => seed != _parts.Settings.Node && !_members.ContainsKey(seed));
+        if (apart.Count > 0)
+            AskSeedsAsync(apart, new Hello(_parts.Settings.Node, _parts.Version, Identities())).PipeTo(Self, Self, answers => new FoundApart(answers));
+    }
+
+    private void OnFoundApart(FoundApart message)
+    {
+        // Both sides find the same: the smaller one joins the other, of two alike the one whose first name is the later.
+        if (message.Answers.FirstOrDefault(answer => !_members.ContainsKey(answer.Node) && IsTheirs(answer)) is not { } other)
+            return;
+        _log.Warning("Node {Node} is of another cluster, of {Members} nodes: this node leaves its own and joins that", other.Node, other.Members);
+        Context.System.Terminate();
+
+        bool IsTheirs(Welcome answer) => answer.Members > _members.Count
+            || (answer.Members == _members.Count && string.CompareOrdinal(answer.First, FirstOf(_members.Keys)) < 0);
+    }
+
+    private static string FirstOf(IEnumerable<string> names) => names.Min(StringComparer.Ordinal) ?? "";
 
     private void OnState(ClusterEvent.CurrentClusterState state)
     {
@@ -233,10 +288,13 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
 
     private static ActorSelection Node(Address address) => Context.ActorSelection(new RootActorPath(address) / "user" / Name);
 
-    private static async Task<Welcomed> AskSeedsAsync(IReadOnlyList<ActorSelection> seeds, Hello hello)
+    private List<ActorSelection> SeedsWhere(Func<string, bool> which) =>
+        [.. _parts.Settings.Seeds.Where(which).Select(seed => Node(AddressOf(seed)))];
+
+    private static async Task<IReadOnlyList<Welcome>> AskSeedsAsync(IReadOnlyList<ActorSelection> seeds, Hello hello)
     {
         var asked = seeds.Select(seed => AskAsync(seed, hello));
-        return new Welcomed([.. (await Task.WhenAll(asked).ConfigureAwait(false)).OfType<Welcome>()]);
+        return [.. (await Task.WhenAll(asked).ConfigureAwait(false)).OfType<Welcome>()];
     }
 
     // A seed that is away cannot object: what it would have said, the others or its first status do.
@@ -258,8 +316,8 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         _cluster.Subscribe(
             Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsSnapshot, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.IReachabilityEvent));
         Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TimeSpan.Zero, TickEvery);
-        var others = _parts.Settings.Seeds.Where(seed => seed != _parts.Settings.Node).Select(seed => Node(AddressOf(seed))).ToList();
-        AskSeedsAsync(others, new Hello(_parts.Settings.Node, _parts.Version, Identities())).PipeTo(Self);
+        Timers.StartPeriodicTimer(nameof(LookForSeeds), LookForSeeds.Instance, LookForSeedsEvery, LookForSeedsEvery);
+        Join();
     }
 
     /// <inheritdoc />

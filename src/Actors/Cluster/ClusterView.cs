@@ -28,12 +28,16 @@ public sealed class ClusterView(string self, TimeSpan settle)
     /// <summary>How long an owner that had no stream is not able then; and how long a node that did not keep what it was given gets it not again.</summary>
     public static readonly TimeSpan Distrust = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan LongestDistrust = TimeSpan.FromMinutes(32);
+
     // One at a time: each handover is a pause of its bridge, and changes what is fair for the rest.
     private static readonly TimeSpan BetweenHandovers = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<string, (NodeStatus Status, TimeSpan HeardAt)> _others = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TimeSpan> _withoutStreamSince = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TimeSpan> _unableUntil = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TimeSpan> _unableFor = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TimeSpan> _withStreamSince = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Node, TimeSpan Since)> _betterOwner = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Node, TimeSpan At, bool IsGone)> _handedOver = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Bridge, string Node), TimeSpan> _distrustedUntil = [];
@@ -109,7 +113,18 @@ public sealed class ClusterView(string self, TimeSpan settle)
         if (bridge.Role != BridgeRole.Owner || !bridge.IsCutOff)
             _withoutStreamSince.Remove(name);
         else if (!_withoutStreamSince.TryAdd(name, now) && now - _withoutStreamSince[name] >= StreamPatience && AnotherIsAble(name, now))
-            _unableUntil[name] = now + Distrust;
+        {
+            // Each time for twice as long: whoever works must not be interrupted once a minute for another vain try.
+            var length = _unableFor.GetValueOrDefault(name, Distrust);
+            _unableUntil[name] = now + length;
+            _unableFor[name] = length < LongestDistrust ? length * 2 : length;
+            _withoutStreamSince.Remove(name);
+        }
+
+        if (bridge.Role != BridgeRole.Owner || bridge.Connection != ConnectionState.Established)
+            _withStreamSince.Remove(name);
+        else if (!_withStreamSince.TryAdd(name, now) && now - _withStreamSince[name] >= Distrust)
+            _unableFor.Remove(name);
         if (bridge.Connection == ConnectionState.Established)
             _unableUntil.Remove(name);
     }

@@ -106,7 +106,9 @@ public sealed record Hello(string Node, string Version, ImmutableArray<BridgeIde
 /// <param name="Node">The address of who answers.</param>
 /// <param name="Version">The version of its program.</param>
 /// <param name="Bridges">What they are.</param>
-public sealed record Welcome(string Node, string Version, ImmutableArray<BridgeIdentity> Bridges);
+/// <param name="Members">How many nodes its cluster has; 0: it has not joined one.</param>
+/// <param name="First">The first of their names.</param>
+public sealed record Welcome(string Node, string Version, ImmutableArray<BridgeIdentity> Bridges, int Members = 0, string First = "");
 
 /// <summary>A message that this version does not know, of a node that runs another one. Ignored.</summary>
 /// <param name="Manifest">What it calls it.</param>

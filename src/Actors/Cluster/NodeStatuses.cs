@@ -7,6 +7,8 @@ namespace Bridge.Cluster;
 /// <summary>How this node stands, out of what its bridges have published. Pure.</summary>
 public static class NodeStatuses
 {
+    private const int LongestReason = 200;
+
     /// <summary>The status, with nothing wanted yet.</summary>
     /// <param name="node">This node's name.</param>
     /// <param name="version">The program's version.</param>
@@ -48,7 +50,8 @@ public static class NodeStatuses
                 || (snapshot.Role == BridgeRole.Standby && snapshot is { LeaseHolder: not null, QueueFault: null, Order: not QueueOrder.Drain }
                     && now - snapshot.PublishedAt <= Readiness.SilenceLimit),
             IsReady = isReady,
-            Reason = reason,
+            // It tells an operator, who finds the rest in the log; a message between nodes has a bound.
+            Reason = reason.Length > LongestReason ? reason[..LongestReason] : reason,
             Queued = owns ? snapshot.QueueLength : 0,
             OldestMs = owns && snapshot.OldestQueued is { } oldest ? (long)Math.Max(0, (now - oldest).TotalMilliseconds) : null,
             Journal = owns ? snapshot.JournalLength : 0,

@@ -131,7 +131,6 @@ public sealed class RedisLease : Lease, IAsyncDisposable
         static bool IsGranted(RespResult reply)
         {
             var reader = reply.Read();
-            reader.MoveNext();
             if (reader.IsAggregate)
                 reader.MoveNextScalar();
             return reader.ReadInt64() == 1;

@@ -109,6 +109,8 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     {
         Receive<StandBy>(_ =>
         {
+            // What was said of an earlier wait is news again.
+            (_lastWords, _lastFault) = (null, null);
             Become(StandingBy);
             Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TimeSpan.Zero, _settings.PollEvery);
         });
@@ -204,6 +206,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         Receive<Renewed>(message => message.Grant == _grant, message =>
         {
             _callUnderWay = false;
+            _lastWords = null;
             if (message.StillOurs)
                 _deadline!.Extend(message.SentAt, _settings.TimeToLive - _settings.SafetyMargin);
             else

@@ -47,6 +47,10 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     /// <param name="Taking">Whether to take.</param>
     public sealed record SetTaking(bool Taking);
 
+    /// <summary>To the parent: nothing is taken from here on; or it is again.</summary>
+    /// <param name="Taking">Which of both.</param>
+    public sealed record TakingSet(bool Taking);
+
     /// <summary>Settle what is pending, then say so to the sender. For the end of a drain.</summary>
     public sealed record FlushSettlements;
 
@@ -260,9 +264,14 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         _paused = !message.Taking;
         // As in a stop: a wait that is under way would take.
         if (_paused && _session is not null)
+        {
             BeginLife(TimeSpan.Zero);
-        else
-            Pump();
+            return;
+        }
+
+        if (!_paused)
+            Context.Parent.Tell(new TakingSet(true));
+        Pump();
     }
 
     private void OnRecovered(Recovered message)
@@ -273,6 +282,9 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
             throw new QueueHistoryLostException(
                 $"Redis does not remember what was done to {_settings.Keys.Queue}: a failover lost writes, or the keys were deleted. What it still has is sent again.");
         _session = recovery.Session;
+        // What an earlier session's wait would still take is stale by now.
+        if (_paused)
+            Context.Parent.Tell(new TakingSet(false));
         _journalLast = recovery.Count == 0 ? _cursor : recovery.Last;
         _queueMayHaveMore = false;
         if (!_everRecovered)

@@ -29,6 +29,9 @@ public sealed record ClusterSettings
     /// <summary>PEM file with the authorities to trust when that Redis speaks TLS; null: the system's.</summary>
     public string? RedisCaFile { get; init; }
 
+    /// <summary>Whether that is the Redis of the defaults, because none was named.</summary>
+    public bool IsOfDefaults { get; init; }
+
     /// <summary>This node's name, <c>host:port</c>.</summary>
     public string Node => NameOf(Host, Port);
 

@@ -63,6 +63,8 @@ public static class ConfigurationReader
         var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
         var cluster = ReadCluster(root, environment, mistakes);
         var bridges = ReadBridges(root, environment, readFile, mistakes);
+        if (cluster is not null && mistakes.Count == 0 && cluster.IsOfDefaults && bridges.All(bridge => bridge.Queue.Redis != cluster.Redis))
+            mistakes.Add(new("bridge.cluster.redis", "nothing, and no bridge uses the Redis of bridge.defaults", "the Redis whose lease decides which side of a partition stays the cluster"));
         if (mistakes.Count > 0)
             return new ConfigurationResult(null, [.. Tidy(mistakes, unreadable)]);
         return new ConfigurationResult(
@@ -149,7 +151,10 @@ public static class ConfigurationReader
         var caFile = read.Text("redis-ca-file");
         if (seeds.Count == 0)
             return null;
-        if (redis.Length == 0)
+        var isOfDefaults = redis.Length == 0;
+        if (!isOfDefaults && !CanBeRead(redis))
+            read.Mistake("redis", "a text that cannot be read", "a StackExchange.Redis connection string, host:port[,keyword=value]…");
+        if (isOfDefaults)
         {
             redis = IsSet(environment, "BRIDGE_REDIS", out var fromEnvironment) ? fromEnvironment : OfDefaults("redis");
             if (caFile.Length == 0)
@@ -166,9 +171,23 @@ public static class ConfigurationReader
             SettleTime = settle,
             Redis = redis,
             RedisCaFile = caFile.Length == 0 ? null : caFile,
+            IsOfDefaults = isOfDefaults,
         };
 
         string OfDefaults(string name) => (root.Find("bridge", "defaults", name) as ConfigurationValue)?.Text?.Trim() ?? "";
+
+        // What it says is not shown: it may hold a password.
+        static bool CanBeRead(string text)
+        {
+            try
+            {
+                return ConfigurationOptions.Parse(text).EndPoints.Count > 0;
+            }
+            catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+            {
+                return false;
+            }
+        }
 
         static bool IsHost(string text) => IPAddress.TryParse(text, out _) || Uri.CheckHostName(text) is UriHostNameType.Dns;
     }

@@ -99,7 +99,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         while (await Task.WhenAny(signals.First, stopping.Task, refused, reload) == reload)
         {
             manager.Reloading();
-            manager.Ready(await ReloadAsync(actor, await read()) ? null : "The configuration is not reloaded, and nothing has changed: see the log");
+            manager.Ready(await TryReloadAsync(actor, read) ? null : "The configuration is not reloaded, and nothing has changed: see the log");
             reload = reloads.NextAsync();
         }
 
@@ -143,6 +143,20 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             host.Dispose();
     }
 
+    private async Task<bool> TryReloadAsync(IActorRef actor, Func<Task<ConfigurationResult>> read)
+    {
+        try
+        {
+            return await ReloadAsync(actor, await read());
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // The bridges that work must not end for it.
+            LogReloadFailed(exception);
+            return false;
+        }
+    }
+
     /// <summary>Applies a configuration whole, or says what keeps it from that and changes nothing.</summary>
     private async Task<bool> ReloadAsync(IActorRef actor, ConfigurationResult result)
     {
@@ -165,6 +179,10 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         foreach (var bridge in wanted.Bridges.Where(bridge => applied.Added.Contains(bridge.Name) || applied.Changed.Contains(bridge.Name)))
         {
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
+            var metrics = new BridgeMetrics(bridge.Name);
+            metrics.ShowZeros();
+            if (bridge.Queue.PubSub is not null)
+                metrics.ShowPubSubZeros();
             _ = WarnOfRedisAsync(bridge);
         }
 
@@ -217,6 +235,9 @@ internal sealed partial class BridgeHost : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Error, "The configuration is not reloaded, and nothing has changed: {Mistakes}")]
     private partial void LogNotReloaded(string mistakes);
+
+    [LoggerMessage(LogLevel.Error, "The reload has failed; what of it has happened, the lines before tell")]
+    private partial void LogReloadFailed(Exception exception);
 
     [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, log, cluster, akka) needs a restart of this process")]
     private partial void LogNeedsRestart();

@@ -42,20 +42,17 @@ internal sealed partial class ClusterNode(
     /// <exception cref="AddressException">Its address cannot be listened on.</exception>
     public async Task StartAsync(IActorRef bridgesActor, ClusterSettings settings)
     {
-        var first = Build(bridgesActor, settings);
         try
         {
-            await first.StartAsync();
+            node = await StartNodeAsync(bridgesActor, settings, isFirst: true);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            first.Dispose();
             throw new AddressException(
                 $"The cluster's port cannot be listened on at {ClusterSettings.NameOf(settings.BindHost, settings.BindPort)}: {exception.GetBaseException().Message}. Set BRIDGE_CLUSTER_PORT or BRIDGE_CLUSTER_BIND to another one.",
                 exception);
         }
 
-        node = first;
         running = RunAsync(bridgesActor, settings);
     }
 
@@ -122,12 +119,16 @@ internal sealed partial class ClusterNode(
         {
             try
             {
-                await node!.Services.GetRequiredService<ActorSystem>().WhenTerminated.WaitAsync(ending.Token);
-                LogOut(BeforeJoiningAgain);
+                if (node is { } current)
+                {
+                    await current.Services.GetRequiredService<ActorSystem>().WhenTerminated.WaitAsync(ending.Token);
+                    LogOut(BeforeJoiningAgain);
+                    node = null;
+                    current.Dispose();
+                }
+
                 await Task.Delay(BeforeJoiningAgain, time, ending.Token);
-                node.Dispose();
-                node = Build(bridgesActor, settings);
-                await node.StartAsync(ending.Token);
+                node = await StartNodeAsync(bridgesActor, settings, isFirst: false);
             }
             catch (OperationCanceledException)
             {
@@ -137,7 +138,6 @@ internal sealed partial class ClusterNode(
             {
                 // The port, most likely.
                 LogNotStarted(exception.GetBaseException().Message);
-                await Task.WhenAny(Task.Delay(BeforeJoiningAgain, time, ending.Token));
             }
         }
     }
@@ -145,7 +145,22 @@ internal sealed partial class ClusterNode(
     private IActorRef? Actor() =>
         node?.Services.GetService<ActorRegistry>() is { } registry && registry.TryGet<ClusterActor>(out var actor) ? actor : null;
 
-    private IHost Build(IActorRef bridgesActor, ClusterSettings settings)
+    private async Task<IHost> StartNodeAsync(IActorRef bridgesActor, ClusterSettings settings, bool isFirst)
+    {
+        var started = Build(bridgesActor, settings, isFirst);
+        try
+        {
+            await started.StartAsync();
+            return started;
+        }
+        catch
+        {
+            started.Dispose();
+            throw;
+        }
+    }
+
+    private IHost Build(IActorRef bridgesActor, ClusterSettings settings, bool isFirst)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings
         {
@@ -155,7 +170,7 @@ internal sealed partial class ClusterNode(
         LogOutput.Configure(builder.Logging, configuration);
         builder.Services.AddSingleton<IHostLifetime, SignalledElsewhere>();
         var parts = new ClusterParts(
-            settings, ProgramVersion.Text, bridgesActor, () => bridges.Current, board, cluster, reasons => refused.TrySetResult(reasons), time);
+            settings, ProgramVersion.Text, bridgesActor, () => bridges.Current, board, cluster, reasons => refused.TrySetResult(reasons), isFirst, time);
         builder.Services.AddAkka("bridge", (akka, _) => akka
             .ConfigureLoggers(configure => LogOutput.Configure(configure, configuration))
             .AddHocon(configuration.ClusterAkka, HoconAddMode.Prepend)

@@ -112,6 +112,29 @@ public sealed class ClusterViewTests
     }
 
     [Fact]
+    public void A_node_that_is_cut_off_again_and_again_is_not_able_for_ever_longer()
+    {
+        var cutOff = Owner() with { Connection = ConnectionState.WaitingToReconnect, IsCutOff = true };
+        var lengths = new List<int>();
+        for (var round = 0; round < 3; round++)
+        {
+            while (_view.Own(Status(Other, cutOff), _now).Bridges[0].IsAble)
+                Seconds(1, cutOff, wanted: true);
+            var length = 0;
+            for (; !_view.Own(Status(Other, Standby()), _now).Bridges[0].IsAble; length++)
+                Seconds(1, Standby(), wanted: true);
+            lengths.Add(length);
+        }
+
+        Assert.All(lengths.Zip([60, 120, 240]), pair => Assert.InRange(pair.First, pair.Second - 2, pair.Second));
+        // A stream that stands for a minute is proof enough.
+        Seconds(62, Owner(), wanted: false);
+        while (_view.Own(Status(Other, cutOff), _now).Bridges[0].IsAble)
+            Seconds(1, cutOff, wanted: true);
+        Assert.True(_view.Own(Status(Other, Standby()), _now + TimeSpan.FromSeconds(61)).Bridges[0].IsAble);
+    }
+
+    [Fact]
     public void An_owner_that_is_cut_off_keeps_it_where_nobody_else_is_able()
     {
         var cutOff = Owner() with { Connection = ConnectionState.WaitingToReconnect, IsCutOff = true };

@@ -88,6 +88,23 @@ public sealed class LeaseActorTests : ActorSpec
     }
 
     [Fact]
+    public void What_Redis_says_is_told_again_after_a_lease_was_lost_over_it()
+    {
+        Own();
+        for (var i = 0; i < 6; i++)
+        {
+            Pass(TimeSpan.FromSeconds(1));
+            if (_lease.Renewals[^1] is { IsDone: false } renewal)
+                renewal.Fail(QueueFault.Unreachable);
+        }
+
+        Assert.Single(Drain<LeaseActor.Lost>(_parent));
+        StandBy();
+        _lease.Attempts[^1].Fail(QueueFault.Unreachable);
+        Assert.Equal(QueueFault.Unreachable, Assert.Single(Drain<LeaseActor.StandingByBehind>(_parent)).Fault);
+    }
+
+    [Fact]
     public void A_node_that_should_not_own_it_takes_it_only_when_it_was_free_for_a_whole_look()
     {
         _actor.Tell(new LeaseActor.Prefer(false));
