@@ -41,7 +41,7 @@ public sealed class RedisQueueLease(RedisLink link, QueueKeys keys, string domai
 
     /// <inheritdoc />
     protected override Task<(bool Granted, long Number)> AcquireQueueAsync(string token) =>
-        AcquireAsync(AcquireQueue.Arguments([_queueLease, keys.Confirmed, keys.None], token, _timeToLive), _queueLease);
+        AcquireAsync(AcquireQueue.Arguments([_queueLease, keys.Confirmed, keys.None, keys.Order], token, _timeToLive), _queueLease);
 
     /// <inheritdoc />
     protected override Task<(bool Granted, long Number)> AcquireDomainAsync(LeaseGrant grant)

@@ -19,21 +19,23 @@ public abstract class TwoKeyLease : IQueueLease
     /// <inheritdoc />
     public async Task<LeaseAttempt> TryAcquireAsync()
     {
-        var order = await ReadOrderAsync().ConfigureAwait(false);
-        if (order == QueueOrder.Drain)
-            return new LeaseAttempt(null, "it is to stay drained until `bridge resume`", order);
         var token = _token ??= NewToken();
         var (granted, epoch) = await AcquireQueueAsync(token).ConfigureAwait(false);
         if (!granted)
-            return new LeaseAttempt(null, QueueHolder(epoch), order);
+            return epoch == IsToStayDrained
+                ? new LeaseAttempt(null, "it is to stay drained until `bridge resume`", QueueOrder.Drain)
+                : new LeaseAttempt(null, QueueHolder(epoch));
         // From here on it is either handed out or released.
         _token = null;
         var grant = new LeaseGrant(token, epoch);
         bool both;
         long lives;
+        var order = QueueOrder.Run;
         try
         {
             (both, lives) = await AcquireDomainAsync(grant).ConfigureAwait(false);
+            if (both)
+                order = await ReadOrderAsync().ConfigureAwait(false);
         }
         catch (QueueFaultException)
         {
@@ -46,7 +48,7 @@ public abstract class TwoKeyLease : IQueueLease
         if (both)
             return new LeaseAttempt(grant, null, order);
         await ReleaseQueueAsync(token).ConfigureAwait(false);
-        return new LeaseAttempt(null, DomainHolder(lives), order);
+        return new LeaseAttempt(null, DomainHolder(lives));
     }
 
     /// <inheritdoc />
@@ -79,7 +81,12 @@ public abstract class TwoKeyLease : IQueueLease
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Takes the queue's key where it is free, or ours already; tells the epoch, or how long another's lives.</summary>
+    /// <summary>In place of how long another's lease lives: nobody's does, and nobody is to have one.</summary>
+    protected const long IsToStayDrained = -3;
+
+    /// <summary>
+    /// Takes the queue's key where it is free, or ours already; tells the epoch, or how long another's lives, or <see cref="IsToStayDrained" />.
+    /// </summary>
     protected abstract Task<(bool Granted, long Number)> AcquireQueueAsync(string token);
 
     /// <summary>Takes the domain's key where it is free, or ours already; tells how long another's lives.</summary>

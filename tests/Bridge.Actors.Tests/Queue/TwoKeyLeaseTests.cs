@@ -110,6 +110,8 @@ public sealed class TwoKeyLeaseTests : IAsyncDisposable
 
         protected override Task<(bool Granted, long Number)> AcquireQueueAsync(string token)
         {
+            if (Order == QueueOrder.Drain)
+                return Task.FromResult((false, IsToStayDrained));
             var isFree = (Queue ??= token) == token;
             return LoseAnswersToAcquireQueue ? throw Unreachable() : Task.FromResult((isFree, isFree ? ++_epoch : 7));
         }

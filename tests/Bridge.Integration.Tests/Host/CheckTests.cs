@@ -141,7 +141,7 @@ public sealed class CheckTests
     [Fact]
     public async Task A_user_without_rights_a_wrong_password_and_an_absent_Redis_fail_by_name()
     {
-        await using var redis = await RedisServer.StartAsync(new RedisOptions { Password = "hunter2", Arguments = ["--user", "bridge", "on", ">pw", "~*", "+@read", "+ping", "+info"] });
+        await using var redis = await RedisServer.StartAsync(new RedisOptions { Password = "hunter2", Arguments = ["--user", "bridge", "on", ">pw", "~*", "+@read", "+ping", "+echo", "+info"] });
         await using var server = new ScriptedXmppServer();
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{redis.Port}");
 

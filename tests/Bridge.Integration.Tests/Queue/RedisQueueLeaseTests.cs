@@ -93,7 +93,7 @@ public sealed class RedisQueueLeaseTests(RedisFixture fixture) : IClassFixture<R
         Assert.Equal(late[0], grant.Token);
         Assert.Equal(1, (await queue.RecoverAsync()).Session.Number);
         // Should it run behind the granted one only, that one stays as it is.
-        var again = RedisScript.Load("lease-acquire-queue").Arguments([queue.Keys.Lease, queue.Keys.Confirmed, queue.Keys.None], grant.Token, 60_000);
+        var again = RedisScript.Load("lease-acquire-queue").Arguments([queue.Keys.Lease, queue.Keys.Confirmed, queue.Keys.None, queue.Keys.Order], grant.Token, 60_000);
         (await queue.Link.CallAsync(database => database.ExecuteRespAsync("EVAL", again))).Dispose();
         Assert.Equal($"{grant.Token}:{grant.Epoch}", (string?)await queue.App.StringGetAsync(domain));
         await queue.TakeAsync();

@@ -12,7 +12,7 @@ public sealed class RedisAclTests(RedisAclTests.Servers servers) : IClassFixture
 {
     private const string Domain = "bridge.example.com";
     private const string Patterns = "xmpp:send:*";
-    private static readonly string[] OfTheClient = ["+client|setname", "+client|id", "+select", "+cluster|nodes", "+cluster|slots"];
+    private static readonly string[] OfTheClient = ["+echo", "+client|setname", "+client|id", "+select", "+cluster|nodes", "+cluster|slots"];
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
     public sealed class Servers() : RealServers(_ => new XmppServerOptions { Components = [Domain, "sink.example.com"] }), IAsyncLifetime

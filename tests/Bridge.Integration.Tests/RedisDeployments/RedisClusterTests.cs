@@ -150,7 +150,7 @@ public sealed class RedisClusterTests(RealServersFixture servers) : IClassFixtur
         await trial.PushPayloadAsync($$"""{"to":"{{trial.SinkJid}}","body":"x","replyTo":"{{lost}}"}""");
         // The node that is listened to may have been this one; from then on its absence ends no subscription.
         await Eventually.TrueAsync(() => bridge.Snapshot.Listening == true, Soon, "it listens, or does again");
-        var listening = await ListeningAsync();
+        var listening = await Eventually.ValueAsync(async () => await ListeningAsync(), found => found.Count > 0, Soon, "a node tells who listens");
         await trial.PushAsync(1_000, withOdd: false);
         await trial.Ledger.SettledAsync(Soon);
 

@@ -134,6 +134,8 @@ internal abstract class ModelRedis(World world, Plan plan, Ledger ledger, Owners
             return (true, held.Epoch);
         }
 
+        if (Order == QueueOrder.Drain)
+            return (false, -3L);
         watch.Granted(token, timeToLive, domain: false);
         Memory.Lease = new HeldLease(token, ++Memory.Epoch, 0, world.Now + timeToLive);
         return (true, Memory.Epoch);

@@ -1,4 +1,4 @@
--- KEYS: lease, confirmed, a key that never exists. ARGV: 1 token, 2 time to live in milliseconds.
+-- KEYS: lease, confirmed, a key that never exists, the operator's order. ARGV: 1 token, 2 time to live in milliseconds.
 redis.call('DEL', KEYS[3])
 local held = redis.call('GET', KEYS[1])
 if held then
@@ -10,6 +10,10 @@ if held then
   end
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return { 1, tonumber(epoch) }
+end
+-- Of PTTL's answers -1 and -2 have a meaning.
+if redis.call('GET', KEYS[4]) == 'drain' then
+  return { 0, -3 }
 end
 local epoch = redis.call('HINCRBY', KEYS[2], 'epoch', 1)
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. epoch .. ':0', 'PX', ARGV[2])
