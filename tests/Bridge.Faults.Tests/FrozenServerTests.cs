@@ -20,14 +20,19 @@ public sealed class FrozenServerTests(RealServersFixture servers) : IClassFixtur
 
         await trial.Ledger.ArrivedAsync(Count / 4, TimeSpan.FromSeconds(20));
         var settled = await trial.SettledAsync();
-        // Much longer than the link may take to swallow what is on its way, an idle barrier and the progress timeout together: some
-        // eleven seconds, and more where other tests run beside it.
-        await server.Process.FreezeForAsync(TimeSpan.FromSeconds(18));
+        // How long that takes depends on how much the kernels swallow before a write hangs: until it is noticed, and a while longer.
+        await server.Process.FreezeAsync();
+        await Eventually.TrueAsync(
+            () => bridge.Snapshot.LastReconnectCause is not null,
+            TimeSpan.FromSeconds(60),
+            "the frozen server is noticed",
+            () => bridge.Snapshot.ToString());
+        await TimeProvider.System.PassAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        server.Process.Thaw();
         var report = await trial.EndAsync(TimeSpan.FromSeconds(40), bridge);
 
         Assert.True(report.IsKept, report.ToString());
         Assert.Equal(Count, report.Arrived);
         Assert.Empty(trial.RepeatedUpTo(settled));
-        Assert.NotNull(bridge.Snapshot.LastReconnectCause);
     }
 }

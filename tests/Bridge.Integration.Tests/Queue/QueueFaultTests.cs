@@ -139,7 +139,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
 
         // The old session is told to recover, although it would still be the current one.
         await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => queue.TakeAsync());
-        var recovery = await queue.RecoverAsync();
+        var recovery = await queue.RecoverOnceBackAsync();
         Assert.Equal((7L, true), (recovery.Count, recovery.ContinuesHistory));
         Assert.Equal(taken.Skip(5).Select(entry => entry.Position), (await queue.ReadAllAsync()).Select(entry => entry.Position));
         Assert.Equal(8, (await queue.TakeAllAsync()).Count);
@@ -157,7 +157,7 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         await redis.RestartAsync();
 
         await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => queue.TakeAsync());
-        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, queue.RecoverAsync);
+        await QueueUnderTest.FaultsAsync(QueueFault.LeaseLost, queue.RecoverOnceBackAsync);
         await queue.AcquireAsync();
         Assert.False((await queue.RecoverAsync()).ContinuesHistory);
     }

@@ -134,6 +134,29 @@ internal sealed class QueueUnderTest : IAsyncDisposable
         return recovery;
     }
 
+    /// <summary>Recovers where Redis was away, as the puller does: what has not found Redis again yet is asked again.</summary>
+    public async Task<Recovery> RecoverOnceBackAsync()
+    {
+        Recovery? recovery = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    recovery = await RecoverAsync();
+                }
+                catch (QueueFaultException away) when (away.Fault == QueueFault.Unreachable)
+                {
+                    return false;
+                }
+
+                return true;
+            },
+            TimeSpan.FromSeconds(30),
+            "Redis is found again");
+        return recovery!;
+    }
+
     /// <summary>Another queue object, as in another process or after a restart.</summary>
     public IOutboundQueue OpenAnother(TimeProvider? time = null)
     {
