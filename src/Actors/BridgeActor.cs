@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Connection;
 using Bridge.Inbound;
 using Bridge.Outcomes;
@@ -7,6 +6,7 @@ using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge;
 
@@ -109,7 +109,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
     private readonly BridgeSettings _settings;
     private readonly BridgeParts _parts;
     private readonly BridgeMetrics _metrics;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly Backoff _restarts = new(FirstRestart, LongestRestart, StableAfter);
     private readonly Backoff _intakeRestarts = new(FirstRestart, LongestRestart, StableAfter);
 
@@ -170,10 +170,10 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             _ownership = message;
             _order = message.Order;
-            _log.Info("Bridge {Bridge} owns {Queue} and {Domain}, epoch {Epoch}", _settings.Name, _settings.Queue.Keys.Queue, _settings.Xmpp.Domain, message.Grant.Epoch);
+            _log.Owns(_settings.Name, _settings.Queue.Keys.Queue, _settings.Xmpp.Domain, message.Grant.Epoch);
             if (_order == QueueOrder.Pause)
-                _log.Info("Bridge {Bridge} is to pause: it takes nothing", _settings.Name);
-            _snapshot = _snapshot with { Role = BridgeRole.Owner, Epoch = message.Grant.Epoch, Order = _order, LeaseHolder = null, QueueFault = null };
+                _log.OwnsPaused(_settings.Name);
+            _snapshot = _snapshot with { Role = BridgeRole.Owner, Epoch = message.Grant.Epoch, Order = _order, LeaseHolder = null, LeaseIsEndless = false, QueueFault = null };
             Become(Owning);
             BeginGeneration();
             BeginIntake();
@@ -181,12 +181,12 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<LeaseActor.StandingByBehind>(message =>
         {
             if (message.Fault is null)
-                _log.Info("Bridge {Bridge} stands by: {Holder}", _settings.Name, message.Holder);
+                _log.StandsBy(_settings.Name, message.Holder);
             else
-                _log.Warning("Bridge {Bridge} cannot ask Redis for its lease: {Fault}", _settings.Name, message.Holder);
+                _log.CannotAskForLease(_settings.Name, message.Holder);
             _snapshot = message.Fault is null
-                ? _snapshot with { LeaseHolder = message.Holder, QueueFault = null, Order = message.Order }
-                : _snapshot with { LeaseHolder = null, QueueFault = message.Holder };
+                ? _snapshot with { LeaseHolder = message.Holder, LeaseIsEndless = message.IsEndless, QueueFault = null, Order = message.Order }
+                : _snapshot with { LeaseHolder = null, LeaseIsEndless = false, QueueFault = message.Holder };
             PublishSnapshot();
         });
         Receive<Terminated>(OnTerminated);
@@ -209,7 +209,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<LeaseActor.Ordered>(message => OnOrdered(message.Order));
         Receive<HandOver>(_ =>
         {
-            _log.Info("Bridge {Bridge} hands over to another node", _settings.Name);
+            _log.HandsOver(_settings.Name);
             _handsOver = true;
             DrainAndStandBy();
         });
@@ -228,7 +228,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void OnOrdered(QueueOrder order)
     {
-        _log.Info("Bridge {Bridge} is to {Order}", _settings.Name, order);
+        _log.Ordered(_settings.Name, order);
         _order = order;
         if (order == QueueOrder.Drain)
             DrainAndStandBy();
@@ -312,7 +312,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<LeaseActor.Released>(_ => FinishDrain());
         Receive<DrainDeadline>(_ =>
         {
-            _log.Warning("Bridge {Bridge} did not drain within {Deadline}; what is unconfirmed stays in the journal", _settings.Name, _settings.DrainTimeout);
+            _log.NotDrained(_settings.Name, _settings.DrainTimeout);
             _drainComplete = false;
             // A successor should not have to wait until the lease runs out.
             StopGeneration();
@@ -355,8 +355,11 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         {
             if (!Sender.Equals(_connection))
                 return;
+            var now = _parts.Time.GetUtcNow();
             _snapshot = _snapshot with
             {
+                ConnectionSeenAt = now,
+                BarrierSince = now - message.BarrierUnderWay,
                 Connection = message.State,
                 Endpoint = message.Endpoint,
                 LastStreamError = message.LastStreamError,
@@ -374,6 +377,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         Receive<RedisPullerActor.QueueObserved>(message => _snapshot = _snapshot with
         {
             QueueFault = message.Fault,
+            QueueSeenAt = message.Depth is null ? _snapshot.QueueSeenAt : _parts.Time.GetUtcNow(),
             QueueLength = message.Depth?.Queued ?? _snapshot.QueueLength,
             ScheduledEntries = message.Depth?.Scheduled ?? _snapshot.ScheduledEntries,
             JournalLength = message.Depth?.Journal ?? _snapshot.JournalLength,
@@ -423,6 +427,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _puller.Tell(new RedisPullerActor.SetTaking(false));
         // What a predecessor's publisher left.
         _publisher.Tell(InboundPublisherActor.DeliverReplies.Instance);
+        var now = _parts.Time.GetUtcNow();
+        _snapshot = _snapshot with { ConnectionSeenAt = now, QueueSeenAt = now, BarrierSince = null };
         PublishSnapshot();
     }
 
@@ -450,7 +456,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void OnLeaseLost(string reason)
     {
-        _log.Warning("Bridge {Bridge} lost its lease: {Reason}. It stops and stands by", _settings.Name, reason);
+        _log.LostLease(_settings.Name, reason);
         _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = null, QueueFault = null };
         // The deadline is shared with the socket's pump: no write begins from here on.
         _ownership?.Deadline.Revoke();
@@ -509,7 +515,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void OnGenerationGone()
     {
-        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, InboundBuffered = 0, Endpoint = null };
+        _snapshot = _snapshot with { Connection = ConnectionState.Idle, UnconfirmedEntries = 0, UnconfirmedBytes = 0, HeldEntries = 0, AwaitingEntries = 0, InboundBuffered = 0, Endpoint = null, ConnectionSeenAt = null, QueueSeenAt = null, BarrierSince = null };
         if (_ownership is null || _draining)
             return;
         _restarts.Succeeded(_parts.Time.GetElapsedTime(_generationStartedAt));
@@ -593,7 +599,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         StopIntake();
         _snapshot = _snapshot with { Role = BridgeRole.Stopped, Epoch = null, Connection = ConnectionState.Idle };
         PublishSnapshot();
-        _log.Info("Bridge {Bridge} has drained, complete: {Complete}", _settings.Name, _drainComplete);
+        _log.Drained(_settings.Name, _drainComplete);
         Become(Stopped);
         _drainRequester?.Tell(new Drained(_settings.Name, _drainComplete));
     }
@@ -611,7 +617,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _lease.Tell(new LeaseActor.Release());
         var handedOver = _handsOver;
         (_standsByAgain, _handsOver, _draining, _releasing) = (false, false, false, false);
-        _log.Info("Bridge {Bridge} has given {Queue} back, complete: {Complete}, and stands by", _settings.Name, _settings.Queue.Keys.Queue, _drainComplete);
+        _log.GivenBack(_settings.Name, _settings.Queue.Keys.Queue, _drainComplete);
         _snapshot = _snapshot with { Role = BridgeRole.Standby, Epoch = null, LeaseHolder = null };
         PublishSnapshot();
         // The lease is free: whoever is to have it need not wait until this one's sockets are closed.
@@ -679,7 +685,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
             _metrics.Restarted(kind);
             var words = $"{kind}: {cause.GetType().Name}: {cause.Message}";
             if (words != _lastCause)
-                _log.Error(cause, "Bridge {Bridge}: {Actor} failed and is replaced: {Cause}", _settings.Name, kind, cause.Message);
+                _log.ActorFailed(cause, _settings.Name, kind, cause.Message);
             _lastCause = words;
             return Directive.Stop;
         },

@@ -1,8 +1,9 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Connection;
 using Bridge.Queue;
 using Bridge.Settings;
+using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge;
 
@@ -74,7 +75,7 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
     private readonly Func<BridgeSettings, BridgeParts> _parts;
     private readonly Dictionary<string, Life> _lives = [];
     private readonly Dictionary<string, bool> _preferred = [];
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly HashSet<string> _draining = [];
     private readonly List<IActorRef> _requesters = [];
     private Dictionary<string, BridgeSettings> _wanted;
@@ -190,7 +191,7 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
             End(name);
         foreach (var name in added)
             Start(name);
-        _log.Info("The bridges are as configured now: {Added} added, {Changed} changed, {Removed} removed", Names(added), Names(changed), Names(removed));
+        _log.Reconfigured(Names(added), Names(changed), Names(removed));
         Sender.Tell(new Applied(added, changed, removed));
 
         static string Names(List<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
@@ -220,7 +221,7 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
         }
         catch (Exception exception) when (exception is ArgumentException or IOException or UnauthorizedAccessException)
         {
-            _log.Error("Bridge {Bridge} cannot be started and is tried again in {Delay}: {Cause}", settings.Name, LongestRestart, exception.Message);
+            _log.BridgeNotStarted(settings.Name, LongestRestart, exception.Message);
             Timers.StartSingleTimer(settings.Name, new StartBridge(settings.Name), LongestRestart);
             return null;
         }
@@ -263,7 +264,7 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
         // A bridge that fails as a whole comes back after a growing delay, apart from its neighbours.
         life.Restarts.Succeeded(life.Parts.Time.GetElapsedTime(life.StartedAt));
         var delay = life.Restarts.Next(Random.Shared.NextDouble());
-        _log.Error("Bridge {Bridge} failed and starts again in {Delay}", name, delay);
+        _log.BridgeFailed(name, delay);
         Timers.StartSingleTimer(name, new StartBridge(name), delay);
     }
 

@@ -1,4 +1,4 @@
-using Akka.Event;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge;
 
@@ -9,9 +9,9 @@ internal static class Closing
     /// <param name="resource">What to close.</param>
     /// <param name="what">Its name in the log.</param>
     /// <param name="log">Of the actor that held it; safe to use after the actor's end.</param>
-    public static void InBackground(IAsyncDisposable resource, string what, ILoggingAdapter log) =>
+    public static void InBackground(IAsyncDisposable resource, string what, ILogger log) =>
         resource.DisposeAsync().AsTask().ContinueWith(
-            task => log.Warning("Closing {What} failed: {Cause}", what, task.Exception?.GetBaseException().Message),
+            task => log.NotClosed(what, task.Exception?.GetBaseException().Message),
             CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted,
             TaskScheduler.Default);

@@ -52,6 +52,71 @@ public sealed class BridgeActorTests : ActorSpec
     }
 
     [Fact]
+    public void A_lease_that_has_no_end_is_no_reason_to_be_ready()
+    {
+        Start();
+        _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(null, "the lease is held", IsEndless: true));
+        Assert.Equal((false, "nobody can take over: the lease is held"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+
+        Pass(500);
+        _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(null, "another process"));
+        Assert.Equal((true, "stands by: another process"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+    }
+
+    [Fact]
+    public void A_lease_that_was_lost_is_no_reason_to_be_ready_before_somebody_is_known_to_have_it()
+    {
+        Work();
+        _outside.Lease.Renewals[^1].Answer(false);
+        _outside.Lease.Releases[^1].Answer(default);
+        Assert.Equal((false, "asks for the lease"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+
+        _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(null, "another process"));
+        Assert.Equal((true, "stands by: another process"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+    }
+
+    [Fact]
+    public void A_puller_that_is_stuck_is_no_reason_to_be_ready_though_the_queue_looks_empty()
+    {
+        var link = Work();
+        foreach (var look in Queue.Calls.Where(call => call.Kind == QueueCallKind.Depth))
+            look.Answer();
+        var asked = Queue.Calls.Count;
+        // Its next look at the queue is never answered, not even that it failed; the stream is well.
+        for (var second = 0; second < 13; second++)
+        {
+            Renew(TimeSpan.FromSeconds(1));
+            foreach (var barrier in link.Written().Where(word => word[0] == '|'))
+                link.ReturnBarrier(long.Parse(barrier.AsSpan(1), CultureInfo.InvariantCulture));
+            if (second < 9)
+                Assert.True(Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()).Ready);
+        }
+
+        Assert.Equal(asked + 1, Queue.Calls.Count);
+        Assert.Equal((false, "the puller has not looked at the queue for 12 s"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+    }
+
+    [Fact]
+    public void A_barrier_that_does_not_return_is_no_reason_to_be_ready()
+    {
+        var link = Work();
+        // The keepalive of an idle stream. Something comes in all the time, so that the link is not taken for dead.
+        for (var second = 0; second < 14; second++)
+        {
+            link.BytesRead += 1 << 20;
+            Renew(TimeSpan.FromSeconds(1));
+            foreach (var look in Queue.Calls.Where(call => call is { Kind: QueueCallKind.Depth, IsDone: false }))
+                look.Answer();
+        }
+
+        Assert.Equal("|2", Assert.Single(link.Written()));
+        Assert.Equal((false, "the server has answered no barrier for 11 s, with 0 unconfirmed"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+        link.ReturnBarrier(2);
+        Renew(TimeSpan.FromSeconds(1));
+        Assert.True(Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()).Ready);
+    }
+
+    [Fact]
     public void The_owner_dials_and_recovers()
     {
         Start();

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
-using Akka.Event;
 using Bridge.Settings;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 using AkkaCluster = Akka.Cluster.Cluster;
 using ClusterSettings = Bridge.Settings.ClusterSettings;
 
@@ -81,7 +81,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
     private readonly ClusterParts _parts;
     private readonly ClusterView _view;
     private readonly AkkaCluster _cluster = AkkaCluster.Get(Context.System);
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly Dictionary<string, (Member Member, bool IsReachable)> _members = new(StringComparer.Ordinal);
     private readonly HashSet<string> _complainedOf = [];
     private readonly long _startedAt;
@@ -108,7 +108,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         Receive<TakeOver>(message => _parts.Bridges.Tell(new BridgesActor.TakeOver(message.Bridge)));
         Receive<Hello>(message =>
         {
-            _log.Info("Node {Node}, version {Version}, asks to join", message.Node, message.Version);
+            _log.AsksToJoin(message.Node, message.Version);
             Sender.Tell(new Welcome(_parts.Settings.Node, _parts.Version, Identities(), _members.Count, FirstOf(_members.Keys)));
         });
         Receive<Check>(message => Sender.Tell(new Checked(
@@ -123,7 +123,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         Receive<UnknownMessage>(message =>
         {
             if (_complainedOf.Add(message.Manifest))
-                _log.Warning("A node sends what this version does not know: {Manifest}. It is ignored", message.Manifest);
+                _log.UnknownMessage(message.Manifest);
         });
     }
 
@@ -148,13 +148,13 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         if (conflicts.Count > 0)
         {
             // The bridges here work: that they were given other neighbours meanwhile is no reason to end them.
-            _log.Error("This node cannot join the cluster again, and works on by its leases: {Conflicts}", string.Join("; ", conflicts));
+            _log.CannotJoinAgain(string.Join("; ", conflicts));
             Timers.StartSingleTimer(nameof(JoinNow), JoinNow.Instance, LookForSeedsEvery);
             return;
         }
 
         var seeds = _parts.Settings.Seeds.Select(AddressOf).ToList();
-        _log.Info("Joins the cluster through {Seeds}", string.Join(", ", _parts.Settings.Seeds));
+        _log.Joins(string.Join(", ", _parts.Settings.Seeds));
         _cluster.JoinSeedNodes(seeds);
     }
 
@@ -178,7 +178,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         // Both sides find the same: the smaller one joins the other, of two alike the one whose first name is the later.
         if (message.Answers.FirstOrDefault(answer => !_members.ContainsKey(answer.Node) && IsTheirs(answer)) is not { } other)
             return;
-        _log.Warning("Node {Node} is of another cluster, of {Members} nodes: this node leaves its own and joins that", other.Node, other.Members);
+        _log.OtherCluster(other.Node, other.Members);
         Context.System.Terminate();
 
         bool IsTheirs(Welcome answer) => answer.Members > _members.Count
@@ -222,7 +222,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         _view.Heard(status, Now);
         var conflicts = Conflicts(Identities(), status.Node, Identities(status));
         if (conflicts.Any() && _complainedOf.Add(status.Node))
-            _log.Error("This node and {Node} mean different things: {Conflicts}. Give both the same configuration", status.Node, string.Join("; ", conflicts));
+            _log.ConfigurationsDiffer(status.Node, string.Join("; ", conflicts));
     }
 
     private void OnTick()
@@ -241,7 +241,7 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
         _parts.Bridges.Tell(new BridgesActor.Place(decision.Preferred, Self));
         if (decision.Handover is { } handover)
         {
-            _log.Info("Bridge {Bridge} is handed over to {Node}", handover.Bridge, handover.Node);
+            _log.HandedOver(handover.Bridge, handover.Node);
             _parts.Bridges.Tell(new BridgesActor.HandOver(handover.Bridge));
         }
 

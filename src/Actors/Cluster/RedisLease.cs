@@ -5,6 +5,8 @@ using Akka.Configuration;
 using Akka.Coordination;
 using Akka.Event;
 using Bridge.Queue;
+using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace Bridge.Cluster;
@@ -30,7 +32,7 @@ public sealed class RedisLease : Lease, IAsyncDisposable
     // The scripts compare what stands before the first ':', and an owner's name has some.
     private readonly string _token;
     private readonly TimeProvider _time;
-    private readonly ILoggingAdapter? _log;
+    private readonly ILogger? _log;
     private readonly Lock _gate = new();
     private CancellationTokenSource? _renewing;
 
@@ -39,11 +41,11 @@ public sealed class RedisLease : Lease, IAsyncDisposable
 
     /// <summary>What Akka calls.</summary>
     public RedisLease(LeaseSettings settings, ExtendedActorSystem system)
-        : this(settings, TimeProvider.System, Logging.GetLogger(system, typeof(RedisLease))) =>
+        : this(settings, TimeProvider.System, new ActorLogger(Logging.GetLogger(system, typeof(RedisLease)))) =>
         system.WhenTerminated.ContinueWith(_ => DisposeAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
     /// <summary>A lease on a clock of one's own.</summary>
-    public RedisLease(LeaseSettings settings, TimeProvider time, ILoggingAdapter? log = null)
+    public RedisLease(LeaseSettings settings, TimeProvider time, ILogger? log = null)
         : base(settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
@@ -158,7 +160,7 @@ public sealed class RedisLease : Lease, IAsyncDisposable
             {
                 if (await LostAsync(cancelled).ConfigureAwait(false) is not { } reason)
                     continue;
-                _log?.Warning("The lease {Key} is lost: {Reason}", _key, reason.Message);
+                _log?.ClusterLeaseLost((string?)_key, reason.Message);
                 lost(reason);
                 return;
             }

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using Akka.Actor;
-using Akka.Event;
 using Akka.Routing;
 using Bridge.Inbound;
 using Bridge.Outcomes;
@@ -11,6 +10,7 @@ using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge.Connection;
 
@@ -63,6 +63,9 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         TimeSpan? LastBarrierRoundTrip,
         DateTimeOffset? LastProgressAt)
     {
+        /// <summary>For how long a barrier is on its way and none has returned; null where none is on its way.</summary>
+        public TimeSpan? BarrierUnderWay { get; init; }
+
         /// <summary>Stanzas for the app that Redis has not acknowledged.</summary>
         public int InboundBuffered { get; init; }
 
@@ -192,7 +195,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly Random _random;
     private readonly long _origin;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly IActorRef _writers;
     private readonly CancellationTokenSource _stopped = new();
 
@@ -544,7 +547,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         Timers.Cancel(nameof(DeadlinePassed));
         var life = _life;
         life.EstablishedAt = life.LastProgressAt = life.LastBarrierWrittenAt = Now;
-        _log.Info("Bridge {Bridge} is connected to {Endpoint} as {Domain}", _settings.Name, life.Endpoint, _xmpp.Domain);
+        _log.Connected(_settings.Name, life.Endpoint, _xmpp.Domain);
         SetState(ConnectionState.Established);
         Become(Established);
         Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TickEvery);
@@ -592,9 +595,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _life.Resumed = true;
             if (held is { } oldest && !_lastEndProvedLife && !ServerUptime.LivedOn(_uptimeBefore, _life.Uptime, oldest))
             {
-                _log.Info(
-                    "Bridge {Bridge} sends {Held} held entries again: the server is not known to have lived on",
-                    _settings.Name, _window.HeldEntries);
+                _log.HeldSentAgain(_settings.Name, _window.HeldEntries);
                 _metrics.Resent(_window.HeldEntries);
                 _window.ForgetAll();
                 StartFlow(_window.SettledUpTo);
@@ -619,7 +620,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             {
                 if (!IsUpheld(mark))
                 {
-                    _log.Info("Bridge {Bridge} sends what was held again: the server that confirmed it is not known to have lived on", _settings.Name);
+                    _log.PredecessorsHeldSentAgain(_settings.Name);
                     _metrics.Resent(recovery.Count);
                 }
                 else
@@ -742,9 +743,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         }
 
         if (_inbound.BeginsToRefuse(Now))
-            _log.Warning(
-                "Bridge {Bridge}: {Entries} stanzas for the app ({Bytes} bytes) wait for Redis: until there is room, senders are told to wait",
-                _settings.Name, _inbound.Entries, _inbound.Bytes);
+            _log.InboundFull(_settings.Name, _inbound.Entries, _inbound.Bytes);
         return false;
     }
 
@@ -851,9 +850,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (outcome.Missing > 0)
         {
             _metrics.BarriersMissing(outcome.Missing);
-            _log.Warning(
-                "{Missing} barriers of {Domain} did not come back to us: a second connection holds the same component",
-                outcome.Missing, _xmpp.Domain);
+            _log.BarriersMissing(outcome.Missing, _xmpp.Domain);
         }
 
         if (outcome.ConfirmedEntries > 0)
@@ -877,7 +874,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _bisection?.Cleared(_window.ClearUpTo);
         if (_bisection is not { Over: true })
             return;
-        _log.Info("Bridge {Bridge}: the search for what made the server hang up ended without a verdict", _settings.Name);
+        _log.SearchWithoutVerdict(_settings.Name);
         _bisection = null;
     }
 
@@ -972,7 +969,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         _metrics.Bounced(bounced.Error.Type, bounced.Error.Condition);
         // Not at info: a storm of bounces is counted, and each stands in the outcome stream.
-        _log.Debug("Stanza {Id} bounced: {Type} {Condition}", bounced.Id, bounced.Error.Type, bounced.Error.Condition);
+        _log.Bounced(bounced.Id, bounced.Error.Type, bounced.Error.Condition);
         if (meaning.Ended is { } ended)
             End(ended);
         else if (meaning.Told is { } told)
@@ -1018,7 +1015,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             return;
         var words = $"{message.Cause.GetType().Name}: {message.Cause.Message}";
         if (words != _lastWriterFailure)
-            _log.Error(message.Cause, "Bridge {Bridge}: a stanza writer failed and was restarted; its batch is encoded again in halves", _settings.Name);
+            _log.WriterFailed(message.Cause, _settings.Name);
         _lastWriterFailure = words;
 
         if (batch.Entries.Count == 1)
@@ -1246,9 +1243,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         if (IsBisecting && !bisecting && !_impatienceLogged)
         {
             _impatienceLogged = true;
-            _log.Error(
-                "Bridge {Bridge}: no verdict within {Patience} on what makes the server hang up; {Suspects} entries are suspected, the search goes on slowly",
-                _settings.Name, Bisection.Patience, _bisection!.Suspects);
+            _log.SearchSlow(_settings.Name, Bisection.Patience, _bisection!.Suspects);
         }
 
         // An endpoint that lets us in and brings no barrier back is none to stay with.
@@ -1297,9 +1292,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _silentAt = null;
         _impatienceLogged = false;
         _bisection = new Bisection(underWay, underWayFor, Now);
-        _log.Warning(
-            "Bridge {Bridge}: the server hung up ({Words}); searching {Suspects} entries for the one that made it",
-            _settings.Name, words, underWay.Count);
+        _log.SearchBegins(_settings.Name, words, underWay.Count);
     }
 
     private void Convict(EntryPosition position, string words)
@@ -1307,7 +1300,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         // An entry that was read from the journal again counts from zero in the window.
         var attempts = Math.Max(_bisection!.Attempts, _window.AttemptsAt(position));
         _bisection = null;
-        _log.Warning("Bridge {Bridge}: entry {Position} makes the server hang up and is dead-lettered: {Words}", _settings.Name, position, words);
+        _log.Convicted(_settings.Name, position, words);
         _metrics.Rejected(RejectionReason.Convicted);
         _convicted[position] = (new Rejection(RejectionReason.Convicted, -1, words), attempts);
         ApplyConvictions();
@@ -1322,11 +1315,11 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private void LogEnd(ReconnectCause cause, string words, TimeSpan delay)
     {
         if (_life.Error is { Class: StreamErrorClass.Refused } refused)
-            _log.Error("{Endpoint} refuses {Domain}: {Words}. {Advice} Next try in {Delay}", _life.Endpoint, _xmpp.Domain, words, refused.Advice, delay);
+            _log.Refused(_life.Endpoint, _xmpp.Domain, words, refused.Advice, delay);
         else if (cause == ReconnectCause.Conflict && _reconnect.ConflictPersists(Now))
-            _log.Error("{Endpoint} answers conflict for {Domain} for more than a minute: {Advice} Next try in {Delay}", _life.Endpoint, _xmpp.Domain, _life.Error?.Advice, delay);
+            _log.Conflict(_life.Endpoint, _xmpp.Domain, _life.Error?.Advice, delay);
         else
-            _log.Warning("Stream to {Endpoint} ended: {Cause}: {Words}. Next try in {Delay}", _life.Endpoint, BridgeMetrics.Name(cause), words, delay);
+            _log.StreamEnded(_life.Endpoint, BridgeMetrics.Name(cause), words, delay);
     }
 
     private void TryFinishDrain()
@@ -1393,6 +1386,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             _lastRoundTrip,
             _lastProgressAt)
         {
+            BarrierUnderWay = _window.OldestBarrierAt is { } oldest ? Now - Later(oldest, _life.LastBarrierReturnedAt) : null,
             InboundBuffered = _inbound.Entries,
             AwaitingEntries = _endings.Awaiting,
         });

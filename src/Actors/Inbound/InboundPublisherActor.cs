@@ -1,9 +1,9 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge.Inbound;
 
@@ -76,7 +76,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     private readonly Queue<(InboundEntry Entry, IActorRef Connection)> _entries = new();
     private readonly IOutcomeStream _stream;
     private readonly BridgeMetrics _metrics;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly Queue<Outcome> _buffer = new();
     private bool _callUnderWay;
     private bool _repliesWaiting;
@@ -140,7 +140,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
             if (refused > 0)
             {
                 _metrics.RepliesDropped(refused);
-                _log.Warning("{Count} replies could not be put into their lists, which hold another type or do not fit into Redis: they are dropped", refused);
+                _log.RepliesDropped(refused);
             }
 
             Succeeded();
@@ -151,7 +151,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
             if (message.Cause is not QueueFaultException)
                 throw new InvalidOperationException("Publishing failed for no named reason.", message.Cause);
             if (!_failing)
-                _log.Warning("Outcomes cannot be published and are kept, up to {Limit}: {Cause}", _settings.Buffer, message.Cause.Message);
+                _log.OutcomesKept(_settings.Buffer, message.Cause.Message);
             _failing = true;
             _repliesWaiting |= message.OfReplies;
             AnswerFlush();
@@ -167,7 +167,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
                 throw new InvalidOperationException("Delivering stanzas failed for no named reason.", message.Cause);
             _metrics.RedisFailed(fault);
             if (!_appendFails)
-                _log.Warning("Stanzas for the app cannot be put into Redis and are kept, up to {Limit}: {Cause}", _inboundSettings.Buffer, message.Cause.Message);
+                _log.StanzasKept(_inboundSettings.Buffer, message.Cause.Message);
             _appendFails = true;
             Timers.StartSingleTimer(nameof(AppendAgain), AppendAgain.Instance, RetryAfter);
         });
@@ -218,7 +218,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
         var kept = _entries.Take(room).ToArray();
         foreach (var (entry, _) in _entries.Skip(room))
             _metrics.InboundDropped(entry.Counted);
-        _log.Warning("{Count} stanzas for the app are dropped: their connection has ended, and Redis has not taken them", _entries.Count - room);
+        _log.StanzasDropped(_entries.Count - room);
         _entries.Clear();
         foreach (var one in kept)
             _entries.Enqueue(one);
@@ -260,12 +260,12 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
         {
             _metrics.RedisFailed(refused.Fault);
             if (!_copiesFail)
-                _log.Warning("Redis refuses the list or the channels of what users send, which get nothing; the stream has it: {Cause}", refused.Message);
+                _log.ListRefused(refused.Message);
         }
 
         _copiesFail = message.CopiesRefused is not null;
         if (_appendFails)
-            _log.Info("Stanzas for the app can be put into Redis again");
+            _log.StanzasFlowAgain();
         _appendFails = false;
         Append();
         AnswerFlush();
@@ -281,7 +281,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
 
         _metrics.OutcomesDropped(1);
         if (!_dropping)
-            _log.Warning("The outcome buffer is full ({Limit}): outcomes are dropped and counted", _settings.Buffer);
+            _log.OutcomesDropped(_settings.Buffer);
         _dropping = true;
     }
 
@@ -289,7 +289,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
     {
         _callUnderWay = false;
         if (_failing)
-            _log.Info("Outcomes can be published again");
+            _log.OutcomesFlowAgain();
         (_failing, _dropping) = (false, false);
         Send();
         AnswerFlush();
@@ -322,7 +322,7 @@ public sealed class InboundPublisherActor : ReceiveActor, IWithTimers
         {
             foreach (var (entry, _) in _entries)
                 _metrics.InboundDropped(entry.Counted);
-            _log.Warning("{Count} stanzas for the app are lost: Redis has not taken them before the deadline of the drain", _entries.Count);
+            _log.StanzasLost(_entries.Count);
         }
 
         Closing.InBackground(_stream, "the outcome stream's connection", _log);

@@ -31,4 +31,5 @@ public interface IQueueLease : IAsyncDisposable
 /// <param name="Grant">The lease, or null when somebody else holds it.</param>
 /// <param name="Holder">What stands in the way, for the log: which of the two keys is held. The same words for as long as nothing changes. Null when granted.</param>
 /// <param name="Order">What the operator wants of the queue. <see cref="QueueOrder.Drain" /> grants nothing.</param>
-public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder, QueueOrder Order = QueueOrder.Run);
+/// <param name="IsEndless">Whether the key that is held has no time to live, so that it is held for ever.</param>
+public sealed record LeaseAttempt(LeaseGrant? Grant, string? Holder, QueueOrder Order = QueueOrder.Run, bool IsEndless = false);

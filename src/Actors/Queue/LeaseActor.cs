@@ -1,6 +1,7 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Settings;
+using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge.Queue;
 
@@ -49,7 +50,8 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     /// <param name="Holder">Which key is held; or what Redis said.</param>
     /// <param name="Fault">Set when Redis could not be asked, so that it is unknown whether somebody holds it.</param>
     /// <param name="Order">What the operator wants.</param>
-    public sealed record StandingByBehind(string Holder, QueueFault? Fault = null, QueueOrder Order = QueueOrder.Run);
+    /// <param name="IsEndless">Whether that is held for ever.</param>
+    public sealed record StandingByBehind(string Holder, QueueFault? Fault = null, QueueOrder Order = QueueOrder.Run, bool IsEndless = false);
 
     /// <summary>To the parent: the lease was given back, or was not ours, or Redis did not answer in time.</summary>
     public sealed record Released;
@@ -76,7 +78,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     private readonly LeaseSettings _settings;
     private readonly IQueueLease _lease;
     private readonly TimeProvider _time;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private bool _callUnderWay;
     private string? _lastWords;
     private QueueFault? _lastFault;
@@ -169,7 +171,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
             if (message.Attempt.Grant is { } grant)
                 Own(grant, message.SentAt, message.Attempt.Order);
             else
-                Say(message.Attempt.Holder ?? "another process", order: message.Attempt.Order);
+                Say(message.Attempt.Holder ?? "another process", order: message.Attempt.Order, isEndless: message.Attempt.IsEndless);
         });
         Receive<CallFailed>(message =>
         {
@@ -216,7 +218,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         {
             _callUnderWay = false;
             if (_lastWords is null)
-                _log.Warning("The lease could not be renewed: {Cause}", Words(message.Cause));
+                _log.LeaseNotRenewed(Words(message.Cause));
             _lastWords = Words(message.Cause);
             if (!_deadline!.MayWriteNow())
                 Lose(_lastWords);
@@ -302,7 +304,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
             cause =>
             {
                 // Not given back: it runs out by itself, a time to live later.
-                _log.Info("The lease could not be given back and will run out: {Cause}", Words(cause));
+                _log.LeaseNotGivenBack(Words(cause));
                 return Done(requester, self);
             });
     }
@@ -313,14 +315,14 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         return new ReleaseDone();
     }
 
-    private void Say(string words, QueueFault? fault = null, QueueOrder order = QueueOrder.Run)
+    private void Say(string words, QueueFault? fault = null, QueueOrder order = QueueOrder.Run, bool isEndless = false)
     {
         // The words about one fault differ from attempt to attempt; it is told once.
         if (words == _lastWords || (fault is not null && fault == _lastFault))
             return;
         _lastWords = words;
         _lastFault = fault;
-        Context.Parent.Tell(new StandingByBehind(words, fault, order));
+        Context.Parent.Tell(new StandingByBehind(words, fault, order, isEndless));
     }
 
     private static string Words(Exception cause) =>

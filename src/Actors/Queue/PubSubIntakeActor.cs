@@ -1,8 +1,8 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Connection;
 using Bridge.Settings;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge.Queue;
 
@@ -72,7 +72,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
     private readonly BridgeMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly Random _random;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
     private readonly Backoff _delays = new(FirstDelay, LongestDelay, StableAfter);
     private readonly IntakeBuffer _buffer;
 
@@ -214,9 +214,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         var length = _time.GetElapsedTime(_windowSince ?? _lastSign);
         _windowSince = null;
         _lastCause = null;
-        _log.Info(
-            "Listening to {Count} Pub/Sub patterns, best effort: the window in which nobody listened has ended after {Milliseconds} ms",
-            _settings.Patterns.Length, (long)length.TotalMilliseconds);
+        _log.Listening(_settings.Patterns.Length, (long)length.TotalMilliseconds);
         Context.Parent.Tell(new Observed(true));
         Timers.StartPeriodicTimer(nameof(PingNow), PingNow.Instance, PingEvery);
     }
@@ -248,7 +246,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
             BeginWindow(_lastSign, cause);
         }
         else if (cause != _lastCause)
-            _log.Warning("Pub/Sub (best effort) still cannot listen: {Cause}", cause);
+            _log.StillNotListening(cause);
         _lastCause = cause;
         Become(Waiting);
         Timers.StartSingleTimer(nameof(SubscribeAgain), SubscribeAgain.Instance, _delays.Next(_random.NextDouble()));
@@ -260,9 +258,9 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         _metrics.PubSubWindowBegan();
         Context.Parent.Tell(new Observed(false));
         if (cause is null)
-            _log.Info("Pub/Sub (best effort) is not yet listening: a window begins, and what is published in it is lost");
+            _log.NotYetListening();
         else
-            _log.Warning("Pub/Sub (best effort) does not listen any more: a window begins, and what is published in it is lost: {Cause}", cause);
+            _log.NotListening(cause);
     }
 
     private void Hear(ReadOnlyMemory<byte> message)
@@ -275,7 +273,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         {
             _metrics.PubSubDropped(PubSubDrop.BufferFull, 1);
             if (IsToBeTold(ref _bufferFullToldAt))
-                _log.Warning("The buffer of Pub/Sub (best effort) is full ({Limit}): what is heard is dropped and counted", _settings.Buffer);
+                _log.IntakeBufferFull(_settings.Buffer);
         }
     }
 
@@ -307,13 +305,13 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         _buffer.Remove(_batch.Count);
         _batch = null;
         if (_failures > 0)
-            _log.Info("What Pub/Sub (best effort) hears comes to the list again");
+            _log.IntakeFlowsAgain();
         _failures = 0;
         if (refused > 0)
         {
             _metrics.PubSubDropped(PubSubDrop.QueueFull, refused);
             if (IsToBeTold(ref _listFullToldAt))
-                _log.Warning("The list has as many entries as it may ({Limit}): what Pub/Sub (best effort) hears is dropped and counted", _settings.MaxQueued);
+                _log.IntakeListFull(_settings.MaxQueued);
         }
 
         Append();
@@ -336,13 +334,13 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         _metrics.RedisFailed(fault.Fault);
         if (fault.Fault == QueueFault.LeaseLost)
         {
-            _log.Info("Pub/Sub (best effort) ends: another process owns the queue");
+            _log.IntakeEnds();
             End();
             return;
         }
 
         if (_failures++ == 0)
-            _log.Warning("What Pub/Sub (best effort) hears cannot be appended and is kept, up to {Limit}: {Fault}: {Cause}", _settings.Buffer, fault.Fault, fault.Message);
+            _log.IntakeKept(_settings.Buffer, fault.Fault, fault.Message);
         if (_finishing)
             FinishNow();
         else
@@ -387,7 +385,7 @@ public sealed class PubSubIntakeActor : ReceiveActor, IWithTimers
         if (_buffer.Count == 0)
             return;
         _metrics.PubSubDropped(PubSubDrop.Ended, _buffer.Count);
-        _log.Warning("{Count} messages that Pub/Sub (best effort) had heard are dropped: they were not in the list when it ended", _buffer.Count);
+        _log.IntakeDropped(_buffer.Count);
         _buffer.Remove(_buffer.Count);
         _batch = null;
     }

@@ -1,11 +1,11 @@
 using Akka.Actor;
-using Akka.Event;
 using Bridge.Inbound;
 using Bridge.Outcomes;
 using Bridge.Scheduling;
 using Bridge.Settings;
 using Bridge.Stanzas;
 using Bridge.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Bridge.Queue;
 
@@ -112,7 +112,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
     private readonly IOutboundQueue _queue;
     private readonly IActorRef _connection;
     private readonly BridgeMetrics _metrics;
-    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ILogger _log = ActorLogger.Of(Context);
 
     // One life of the session: results of an earlier life are recognised by its number and dropped.
     private int _life;
@@ -408,7 +408,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         _metrics.RedisFailed(fault);
         if (fault == QueueFault.LeaseLost)
         {
-            _log.Warning("Redis says that the lease of {Queue} is not ours any more: {Words}", _settings.Keys.Queue, cause.Message);
+            _log.LeaseFoundLost(_settings.Keys.Queue, cause.Message);
             Timers.CancelAll();
             Context.Parent.Tell(new LeaseFoundLost());
             Become(LeaseGone);
@@ -569,7 +569,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         if (result.DeadTrimmed > 0)
         {
             _metrics.DeadLettersTrimmed(result.DeadTrimmed);
-            _log.Warning("{Count} dead letters of {Queue} were trimmed: the stream's bounds are reached", result.DeadTrimmed, _settings.Keys.Queue);
+            _log.DeadLettersTrimmed(result.DeadTrimmed, _settings.Keys.Queue);
         }
     }
 
@@ -584,7 +584,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         foreach (var entry in later.AsSpan(later.Length - refused))
         {
             _metrics.DeadLettered(entry.Later!.WhenFull);
-            _log.Warning("Entry {Position} of {Queue} could not be put off and was dead-lettered", entry.Position, _settings.Keys.Queue);
+            _log.NotPutOff(entry.Position, _settings.Keys.Queue);
         }
     }
 
@@ -595,9 +595,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         foreach (var entry in dead.AsSpan(Math.Max(0, dead.Length - count)))
         {
             _metrics.DeadLettered(entry.Reason);
-            _log.Warning(
-                "Entry {Position} of {Queue} was dead-lettered: {Reason} at {Offset}: {Detail}",
-                entry.Position, _settings.Keys.Queue, entry.Reason, entry.Offset, entry.Detail);
+            _log.DeadLettered(entry.Position, _settings.Keys.Queue, entry.Reason, entry.Offset, entry.Detail);
         }
     }
 
@@ -624,9 +622,7 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         foreach (var entry in oversize)
         {
             _metrics.DeadLettered(entry.Reason);
-            _log.Warning(
-                "Entry {Position} of {Queue} was dead-lettered: {Reason}, {Bytes} bytes",
-                entry.Position, _settings.Keys.Queue, entry.Reason, entry.Bytes);
+            _log.DeadLetteredUnread(entry.Position, _settings.Keys.Queue, entry.Reason, entry.Bytes);
         }
     }
 
@@ -639,14 +635,14 @@ public sealed class RedisPullerActor : ReceiveActor, IWithTimers
         {
             _faultText = $"{current}: {words} {QueueFaultPolicy.Advice(current)}";
             if (QueueFaultPolicy.NeedsOperator(current))
-                _log.Error("Queue {Queue}: {Fault}: {Words} {Advice}", _settings.Keys.Queue, current, words, QueueFaultPolicy.Advice(current));
+                _log.QueueNeedsOperator(_settings.Keys.Queue, current, words, QueueFaultPolicy.Advice(current));
             else
-                _log.Warning("Queue {Queue}: {Fault}: {Words}", _settings.Keys.Queue, current, words);
+                _log.QueueFails(_settings.Keys.Queue, current, words);
         }
         else
         {
             _faultText = null;
-            _log.Info("Queue {Queue} works again", _settings.Keys.Queue);
+            _log.QueueWorksAgain(_settings.Keys.Queue);
         }
 
         Context.Parent.Tell(new QueueObserved(_depth, _faultText));

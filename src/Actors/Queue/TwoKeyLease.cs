@@ -24,7 +24,7 @@ public abstract class TwoKeyLease : IQueueLease
         if (!granted)
             return epoch == IsToStayDrained
                 ? new LeaseAttempt(null, "it is to stay drained until `bridge resume`", QueueOrder.Drain)
-                : new LeaseAttempt(null, QueueHolder(epoch));
+                : new LeaseAttempt(null, QueueHolder(epoch), IsEndless: epoch == HasNoEnd);
         // From here on it is either handed out or released.
         _token = null;
         var grant = new LeaseGrant(token, epoch);
@@ -48,7 +48,7 @@ public abstract class TwoKeyLease : IQueueLease
         if (both)
             return new LeaseAttempt(grant, null, order);
         await ReleaseQueueAsync(token).ConfigureAwait(false);
-        return new LeaseAttempt(null, DomainHolder(lives));
+        return new LeaseAttempt(null, DomainHolder(lives), IsEndless: lives == HasNoEnd);
     }
 
     /// <inheritdoc />
@@ -80,6 +80,9 @@ public abstract class TwoKeyLease : IQueueLease
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;
     }
+
+    // What PTTL answers of a key without a time to live.
+    private const long HasNoEnd = -1;
 
     /// <summary>In place of how long another's lease lives: nobody's does, and nobody is to have one.</summary>
     protected const long IsToStayDrained = -3;

@@ -116,6 +116,18 @@ public sealed record BridgeSnapshot
     /// <summary>Who holds the lease, as Redis told a standby; null while it is ours or unknown.</summary>
     public string? LeaseHolder { get; init; }
 
+    /// <summary>Whether that lease has no end: Bridge sets none like it, and nobody will ever take over.</summary>
+    public bool LeaseIsEndless { get; init; }
+
+    /// <summary>When the connection last told how it stands; null while it is not wanted.</summary>
+    public DateTimeOffset? ConnectionSeenAt { get; init; }
+
+    /// <summary>When the puller last looked at the queue, or began to; null while it is not wanted.</summary>
+    public DateTimeOffset? QueueSeenAt { get; init; }
+
+    /// <summary>Since when a barrier is on its way and none has returned; null while none is on its way.</summary>
+    public DateTimeOffset? BarrierSince { get; init; }
+
     /// <summary>Whether it listens to what is published (best effort); null where its queue is not fed so.</summary>
     public bool? Listening { get; init; }
 

@@ -9,7 +9,7 @@ public static class Readiness
     /// <summary>How long nothing may be confirmed while something is queued or unconfirmed.</summary>
     public static readonly TimeSpan ProgressLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a bridge may publish nothing.</summary>
+    /// <summary>How long a bridge, its connection or its puller may tell nothing.</summary>
     public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -28,15 +28,23 @@ public static class Readiness
             return (false, $"the bridge has not reported for {Seconds(silence)}");
         if (snapshot.QueueFault is { } fault)
             return (false, "Redis: " + fault);
+        if (snapshot is { Role: BridgeRole.Standby, LeaseIsEndless: true })
+            return (false, "nobody can take over: " + snapshot.LeaseHolder);
         if (snapshot.Role == BridgeRole.Standby)
             // Before Redis has answered it is neither: a start that ends as owner is not ready yet.
             return snapshot.LeaseHolder is { } holder
                 ? (true, "stands by: " + holder)
                 : (false, "asks for the lease");
+        if (now - snapshot.ConnectionSeenAt > SilenceLimit)
+            return (false, $"the connection's actor has not reported for {Seconds(now - snapshot.ConnectionSeenAt.Value)}");
         if (snapshot.Connection != ConnectionState.Established)
             return (false, NotConnected(snapshot));
         if (snapshot.Listening == false)
             return (false, "does not listen (Pub/Sub, best effort): what is published now is lost");
+        if (now - snapshot.QueueSeenAt > SilenceLimit)
+            return (false, $"the puller has not looked at the queue for {Seconds(now - snapshot.QueueSeenAt.Value)}");
+        if (now - snapshot.BarrierSince > ProgressLimit)
+            return (false, $"the server has answered no barrier for {Seconds(now - snapshot.BarrierSince.Value)}, with {Number(snapshot.UnconfirmedEntries)} unconfirmed");
         if (snapshot.BusySince is { } busySince)
         {
             var since = snapshot.LastProgressAt is { } progress && progress > busySince ? progress : busySince;
@@ -65,6 +73,8 @@ public static class Readiness
             return $"{text}; last stream error: {error}";
         return snapshot.LastReconnectCause is { } cause ? $"{text}; last end: {BridgeMetrics.Name(cause)}" : text;
     }
+
+    private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalSeconds):0} s");

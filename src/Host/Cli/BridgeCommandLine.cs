@@ -22,9 +22,10 @@ internal static class BridgeCommandLine
           BRIDGE_HOLD         the hold, with its unit                       (2s)
           BRIDGE_HTTP         /health/live, /health/ready, /metrics; or off (127.0.0.1:9180)
           BRIDGE_CLUSTER_SEEDS, _HOST, _PORT, _BIND
-                              nodes that know one another; see `bridge config`
+                              nodes that know one another; see `bridge config --reference`
 
-        Files are HOCON; `bridge config` prints every setting with its default, range and reason.
+        Files are HOCON; `bridge config --reference` prints every setting with its default, range and reason,
+        `bridge config` the settings as they hold, and where each was made.
         """;
 
     private const string Stopping =

@@ -13,10 +13,12 @@ internal static class CheckCommand
         {
             Description = "Connect as the component even while another process owns the queue. That disturbs it.",
         };
+        var json = Tables.JsonOption("A JSON object per fact: bridge, verdict (ok, warn, fail), fact, what to change.");
         var command = new Command("check", "Connect to Redis and the XMPP server and tell, fact by fact, what works and what to change.")
         {
             files,
             force,
+            json,
         };
         command.SetAction(async (result, cancellation) =>
         {
@@ -24,10 +26,10 @@ internal static class CheckCommand
             var configuration = await ConfigurationSource.ReadAsync(result.GetValue(files) ?? [], invocation.Error, cancellation);
             if (configuration is null)
                 return ExitCodes.Misconfigured;
-            var report = new CheckReport(invocation.Output);
+            var report = new CheckReport(invocation.Output, result.GetValue(json));
             foreach (var bridge in configuration.Bridges)
             {
-                await invocation.Output.WriteLineAsync($"bridge {bridge.Name}: {bridge.Queue.Keys.Queue} to {bridge.Xmpp.Domain}");
+                await report.BeginAsync(bridge.Name, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain);
                 var lease = await new RedisCheck(bridge, report).RunAsync();
                 var free = lease is { IsKnown: true, Held: null } || result.GetValue(force);
                 if (!free)

@@ -30,11 +30,29 @@ internal static class ConfigurationSource
         return null;
     }
 
+    /// <summary>Every setting as it holds; null after having written every mistake to the error output.</summary>
+    public static async Task<IReadOnlyList<EffectiveSetting>?> EffectiveAsync(IReadOnlyList<string> paths, TextWriter error, CancellationToken cancellation)
+    {
+        if (await ReadAsync(paths, error, cancellation) is null)
+            return null;
+        return ConfigurationReader.Effective(await ReadFilesAsync(paths, [], cancellation), Environment());
+    }
+
     /// <summary>Reads the configuration, or finds every mistake.</summary>
     public static async Task<ConfigurationResult> ReadAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
     {
-        var files = new List<ConfigurationText>();
         var mistakes = new List<ConfigurationMistake>();
+        var files = await ReadFilesAsync(paths, mistakes, cancellation);
+        var result = ConfigurationReader.Read(files, Environment(), File.ReadAllText);
+        // What an unreadable file would have set cannot be missed.
+        mistakes.AddRange(mistakes.Count == 0 ? result.Mistakes : result.Mistakes.Where(mistake => mistake.File is not null));
+        return mistakes.Count == 0 ? result : new ConfigurationResult(null, [.. mistakes]);
+    }
+
+    private static async Task<List<ConfigurationText>> ReadFilesAsync(
+        IReadOnlyList<string> paths, List<ConfigurationMistake> mistakes, CancellationToken cancellation)
+    {
+        var files = new List<ConfigurationText>();
         foreach (var path in paths)
         {
             try
@@ -48,10 +66,7 @@ internal static class ConfigurationSource
             }
         }
 
-        var result = ConfigurationReader.Read(files, Environment(), File.ReadAllText);
-        // What an unreadable file would have set cannot be missed.
-        mistakes.AddRange(mistakes.Count == 0 ? result.Mistakes : result.Mistakes.Where(mistake => mistake.File is not null));
-        return mistakes.Count == 0 ? result : new ConfigurationResult(null, [.. mistakes]);
+        return files;
     }
 
     private static Dictionary<string, string> Environment()

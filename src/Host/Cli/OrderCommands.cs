@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Bridge.Host.Configuration;
 using Bridge.Queue;
 using Bridge.Settings;
@@ -31,7 +32,8 @@ internal static class OrderCommands
     {
         var files = ConfigurationSource.CreateOption();
         var name = new Argument<string?>("name") { Description = "The bridge; may be left out where there is one.", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command(verb, description) { name, files };
+        var json = Tables.JsonOption("A JSON object: bridge, order, done.");
+        var command = new Command(verb, description) { name, files, json };
         command.SetAction(async (result, cancellation) =>
         {
             var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
@@ -40,18 +42,25 @@ internal static class OrderCommands
                 return ExitCodes.Misconfigured;
             if (await OneBridge.ChooseAsync(configuration, result.GetValue(name), "NAME", error) is not { } bridge)
                 return ExitCodes.Misconfigured;
-            return await OneBridge.ActAsync(error, () => OrderAsync(bridge, order, words(bridge), output, error, cancellation));
+            return await OneBridge.ActAsync(error, () => OrderAsync(bridge, order, words(bridge), result.GetValue(json), output, error, cancellation));
         });
         return command;
     }
 
     private static async Task<int> OrderAsync(
-        BridgeSettings bridge, QueueOrder order, string words, TextWriter output, TextWriter error, CancellationToken cancellation)
+        BridgeSettings bridge, QueueOrder order, string words, bool json, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
         await using var link = new RedisLink(bridge.Queue, "bridge-order");
         var key = bridge.Queue.Keys.Order;
         await link.CallAsync(database => QueueOrders.Word(order) is { } word ? database.StringSetAsync(key, word) : database.KeyDeleteAsync(key));
-        if (order == QueueOrder.Drain && !await GivenBackAsync(link, bridge, cancellation))
+        var done = order != QueueOrder.Drain || await GivenBackAsync(link, bridge, cancellation);
+        if (json)
+        {
+            await output.WriteLineAsync(JsonSerializer.Serialize(new { bridge = bridge.Name, order, done }, Tables.Json));
+            return done ? ExitCodes.Done : ExitCodes.Failed;
+        }
+
+        if (!done)
         {
             await error.WriteLineAsync($"bridge: {bridge.Name} is to drain, and its queue is still owned; `bridge status` tells more");
             return ExitCodes.Failed;

@@ -11,33 +11,52 @@ namespace Bridge.Host.Cli;
 /// <summary><c>bridge status</c>: asks a running node how all nodes and bridges stand.</summary>
 internal static class StatusCommand
 {
+    private const string ClearScreen = "\u001b[H\u001b[2J";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
 
     public static Command Create()
     {
         var files = ConfigurationSource.CreateOption();
         var url = new Option<string?>("--url") { Description = "The node to ask, such as http://127.0.0.1:9180; else where this configuration serves HTTP.", HelpName = "URL" };
-        var json = new Option<bool>("--json") { Description = "As it came, a JSON object." };
-        var command = new Command("status", "Show nodes, bridges, owners and queues, as a running node knows them.") { files, url, json };
+        var json = Tables.JsonOption("As it came, a JSON object; with --watch one after the other.");
+        var watch = new Option<bool>("--watch", "-w") { Description = "Ask again every second, until Ctrl-C." };
+        var command = new Command("status", "Show nodes, bridges, owners and queues, as a running node knows them. Exit code 1 where the node does not answer, or a bridge is not ready.") { files, url, json, watch };
         command.SetAction(async (result, cancellation) =>
         {
             var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
             if (await WhereAsync(result.GetValue(url), result.GetValue(files) ?? [], error, cancellation) is not { } where)
                 return ExitCodes.Misconfigured;
             using var http = new HttpClient { Timeout = Patience };
-            try
-            {
-                var report = await http.GetFromJsonAsync<StatusReport>(new Uri(where, "/api/status"), StatusReport.Json, cancellation);
-                await output.WriteLineAsync(result.GetValue(json) ? JsonSerializer.Serialize(report, StatusReport.Json) : Table(report!));
-                return ExitCodes.Done;
-            }
-            catch (Exception exception) when (exception is HttpRequestException or JsonException or TaskCanceledException)
-            {
-                await error.WriteLineAsync($"bridge: {where} does not tell: {OneBridge.OneLine(exception.Message)}");
-                return ExitCodes.Failed;
-            }
+            if (!result.GetValue(watch))
+                return await ShowAsync(http, where, result.GetValue(json), clear: false, output, error, cancellation);
+            using var signals = new StopSignals();
+            using var timer = new PeriodicTimer(WatchEvery);
+            var clear = !result.GetValue(json) && !Console.IsOutputRedirected;
+            do
+                await ShowAsync(http, where, result.GetValue(json), clear, output, error, cancellation);
+            while (await Task.WhenAny(signals.First, timer.WaitForNextTickAsync(cancellation).AsTask()) != signals.First);
+            return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static async Task<int> ShowAsync(
+        HttpClient http, Uri where, bool json, bool clear, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        try
+        {
+            var report = (await http.GetFromJsonAsync<StatusReport>(new Uri(where, "/api/status"), StatusReport.Json, cancellation))!;
+            var text = json ? JsonSerializer.Serialize(report, StatusReport.Json) : Table(report);
+            await output.WriteLineAsync((clear ? ClearScreen : "") + text);
+            return report.Bridges.All(bridge => bridge.Ready || bridge.Owner is null && !report.Clustered) ? ExitCodes.Done : ExitCodes.Failed;
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested && exception is HttpRequestException or JsonException or TaskCanceledException)
+        {
+            await error.WriteLineAsync($"bridge: {where} does not tell: {OneBridge.OneLine(exception.Message)}");
+            return ExitCodes.Failed;
+        }
     }
 
     /// <summary>The report for a terminal.</summary>
@@ -63,9 +82,9 @@ internal static class StatusCommand
             bridge.Owner is null ? "-" : Number(bridge.Queued),
             bridge.OldestMs is { } oldest ? Milliseconds(oldest) : "-",
             bridge.Owner is null ? "-" : Number(bridge.Journal),
-            (bridge.Ready ? "yes: " : "no: ") + OneBridge.OneLine(bridge.Reason),
+            (bridge.Ready ? "yes: " : "no: ") + bridge.Reason,
         }));
-        return Columns(nodes) + "\n" + Columns(bridges).TrimEnd('\n');
+        return Tables.Columns(nodes) + "\n" + Tables.Columns(bridges).TrimEnd('\n');
     }
 
     private static async Task<Uri?> WhereAsync(string? url, IReadOnlyList<string> files, TextWriter error, CancellationToken cancellation)
@@ -85,12 +104,6 @@ internal static class StatusCommand
             return new Uri($"http://{(http.Host == "*" ? new HttpAddress("127.0.0.1", http.Port) : http)}");
         await error.WriteLineAsync("bridge: HTTP is off, or at a free port, in this configuration; give the address with --url");
         return null;
-    }
-
-    private static string Columns(List<string[]> rows)
-    {
-        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
-        return string.Concat(rows.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd() + "\n"));
     }
 
     private static string Number(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "-";

@@ -200,12 +200,7 @@ public static class ConfigurationReader
     {
         if (root.Find("bridge", "defaults") is not ConfigurationSection defaults)
             return []; // Reported with the unknown keys.
-        var sections = root.Find("bridge", "bridges") is ConfigurationSection given
-            ? given.Children.Where(child => child.Value is ConfigurationSection).OrderBy(child => child.Key, StringComparer.Ordinal).ToList()
-            : [];
-        if (sections.Count == 0)
-            sections.Add(new(DefaultBridgeName, ConfigurationSection.Empty(defaults.Key)));
-
+        var sections = BridgeSections(root, defaults);
         var secret = IsSet(environment, EnvironmentKeys.Secret, out var found) ? found : null;
         if (secret is not null && IsSet(environment, EnvironmentKeys.SecretFile, out _))
             mistakes.Add(new(EnvironmentKeys.SecretFile, $"a value besides {EnvironmentKeys.Secret}", "one of the two"));
@@ -230,6 +225,51 @@ public static class ConfigurationReader
         if (mistakes.Count == 0)
             FindCollisions(bridges, mistakes);
         return bridges.ToImmutable();
+    }
+
+    /// <summary>Every setting as it holds, in the order of its key, and where it was made. Of a configuration without mistakes.</summary>
+    /// <param name="files">As of <see cref="Read" />.</param>
+    /// <param name="environment">As of <see cref="Read" />.</param>
+    internal static IReadOnlyList<EffectiveSetting> Effective(
+        IReadOnlyList<ConfigurationText> files, IReadOnlyDictionary<string, string> environment)
+    {
+        var root = HoconText.Parse(Reference, [])!.Root;
+        foreach (var file in files)
+            root = root.With(HoconText.Parse(file, [])!.Root);
+        var defaults = (ConfigurationSection)root.Find("bridge", "defaults")!;
+        var sections = BridgeSections(root, defaults);
+        var process = ReadProcess(root, environment);
+        var cluster = (ConfigurationSection)process.Find("cluster")!;
+        foreach (var (variable, path) in EnvironmentKeys.OfCluster)
+            if (IsSet(environment, variable, out var value))
+                cluster = cluster.With(path, new ConfigurationValue(variable, null, value, null));
+        List<EffectiveSetting> settings = [];
+        foreach (var (name, node) in process.Children)
+        {
+            if (name is not ("defaults" or "bridges"))
+                EffectiveSetting.Add(settings, "bridge." + name, name == "cluster" ? cluster : node);
+        }
+
+        foreach (var (name, node) in sections)
+        {
+            var key = "bridge.bridges." + name;
+            EffectiveSetting.Add(settings, key, WithVariables(defaults.With((ConfigurationSection)node), environment, sections.Count == 1));
+            if (IsSet(environment, EnvironmentKeys.Secret, out _))
+                settings.Add(new EffectiveSetting(key + ".xmpp.secret", EffectiveSetting.NotShown, EnvironmentKeys.Secret));
+        }
+
+        settings.Sort((one, other) => string.CompareOrdinal(one.Key, other.Key));
+        return settings;
+    }
+
+    private static List<KeyValuePair<string, ConfigurationNode>> BridgeSections(ConfigurationSection root, ConfigurationSection defaults)
+    {
+        var sections = root.Find("bridge", "bridges") is ConfigurationSection given
+            ? given.Children.Where(child => child.Value is ConfigurationSection).OrderBy(child => child.Key, StringComparer.Ordinal).ToList()
+            : [];
+        if (sections.Count == 0)
+            sections.Add(new(DefaultBridgeName, ConfigurationSection.Empty(defaults.Key)));
+        return sections;
     }
 
     private static ConfigurationSection WithVariables(ConfigurationSection section, IReadOnlyDictionary<string, string> environment, bool alone)

@@ -2,6 +2,7 @@ using System.Collections;
 using Akka.Actor;
 using Akka.Event;
 using Akka.Hosting.Logging;
+using Bridge.Telemetry;
 
 namespace Bridge.Host.Hosting;
 
@@ -25,7 +26,8 @@ internal sealed class ActorLog : LoggerFactoryLogger
             Akka.Event.LogLevel.WarningLevel => Microsoft.Extensions.Logging.LogLevel.Warning,
             _ => Microsoft.Extensions.Logging.LogLevel.Error,
         };
-        logger.Log(level, default, new Line(log), log.Cause, static (line, _) => line.ToString());
+        var line = new Line(log);
+        logger.Log(level, line.Id, line, log.Cause, static (line, _) => line.ToString());
     }
 
     /// <summary>One logged event of an actor.</summary>
@@ -39,6 +41,13 @@ internal sealed class ActorLog : LoggerFactoryLogger
             message = log.Message?.ToString() ?? "";
             Source = Shorten(log.LogSource);
             values.Add(new("Actor", Source));
+            if (log.Message is ActorEvent told)
+            {
+                Id = told.Id;
+                values.AddRange(told.Values);
+                return;
+            }
+
             if (log.TryGetProperties(out var properties) && properties is not null)
                 values.AddRange(properties.Select(property => new KeyValuePair<string, object?>(property.Key, property.Value)));
             values.Add(new("{OriginalFormat}", log.GetTemplate()));
@@ -46,6 +55,29 @@ internal sealed class ActorLog : LoggerFactoryLogger
 
         /// <summary>Path of the actor below <c>/user</c>, or the name of the part of Akka that logged.</summary>
         public string Source { get; }
+
+        /// <summary>
+        /// As <see cref="Source" />, without the numbers of the actors of a bridge: the tenth puller that fails with the same fault is
+        /// no other one than the first.
+        /// </summary>
+        public string Place
+        {
+            get
+            {
+                var segments = Source.Split('/');
+                for (var i = 2; i < segments.Length; i++)
+                {
+                    var dash = segments[i].LastIndexOf('-');
+                    if (dash > 0 && segments[i].AsSpan(dash + 1).IndexOfAnyExceptInRange('0', '9') < 0)
+                        segments[i] = segments[i][..dash];
+                }
+
+                return string.Join('/', segments);
+            }
+        }
+
+        /// <summary>Number and name of an event of Bridge; none where Akka logged.</summary>
+        public EventId Id { get; }
 
         public int Count => values.Count;
 

@@ -23,6 +23,11 @@ internal static class LogOutput
             logging
                 .AddConsole(options => options.FormatterName = LineFormatter.FormatterName)
                 .AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
+        // The console's own provider writes; what of one kind comes too often does not get to it.
+        var console = logging.Services.Single(service => service.ServiceType == typeof(ILoggerProvider));
+        logging.Services.Remove(console);
+        logging.Services.AddSingleton<ConsoleLoggerProvider>();
+        logging.Services.AddSingleton<ILoggerProvider>(services => new QuietingLoggers(services.GetRequiredService<ConsoleLoggerProvider>(), TimeProvider.System));
     }
 
     /// <summary>The actor system's logging, which goes the same way.</summary>
