@@ -5,7 +5,7 @@ namespace Bridge.EndToEnd;
 /// <summary>What the command line asks for.</summary>
 internal sealed record Options
 {
-    public static readonly string[] AllSections = ["throughput", "pairs", "latency", "sizes", "depth", "ten", "scale", "start"];
+    public static readonly string[] AllSections = ["throughput", "pairs", "latency", "sizes", "depth", "ten", "scale", "idle", "start"];
 
     public const string Usage = """
         bench/run [SECTION…] [OPTION…]        all sections, unless some are named:
@@ -17,6 +17,7 @@ internal sealed record Options
           depth        the rate and the memory by the length of the queue
           ten          ten bridges in one process against one
           scale        1 to 8 bridges over 1 to 3 processes
+          idle         what bridges without work cost, owners and those that stand by
           start        from the start of the process to the first message
 
           --messages N       messages of a run (default: 1,000,000 into the sink, 200,000 into a server)
@@ -25,7 +26,7 @@ internal sealed record Options
           --server NAME      only sink, prosody or ejabberd; may be repeated (throughput, pairs)
           --pairs P          pairs of runs (11)
           --rate N           messages a second; may be repeated (latency: 1,000 and 10,000)
-          --seconds S        how long that rate is held (20)
+          --seconds S        how long that rate is held (20), or an idle node watched
           --deep N           messages of the long queue (5,000,000)
           --only NAME        only this row of the table; may be repeated (throughput)
           --bridge PATH      another bridge.dll; given twice, both run in each round

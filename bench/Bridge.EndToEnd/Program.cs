@@ -44,6 +44,7 @@ try
             "depth" => Depth.RunAsync(session),
             "ten" => Ten.RunAsync(session),
             "scale" => Scale.RunAsync(session),
+            "idle" => Idle.RunAsync(session),
             _ => Starts.RunAsync(session),
         });
     }

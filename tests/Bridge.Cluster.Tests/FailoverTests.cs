@@ -21,7 +21,8 @@ public sealed class FailoverTests(RealServersFixture servers, ITestOutputHelper 
         foreach (var node in nodes.All)
         {
             await trial.PushAsync(Count / 3);
-            if (await nodes.OwnerAsync() is var owner && owner == node)
+            // Whichever it is: a node that had it and left a moment ago is not preferred again at once.
+            if (await nodes.OwnerAsync(which: _ => true) is var owner && owner == node)
             {
                 gaps.Add(await GapAsync(trial, () => node.Program.Process.Signal(PosixSignalNumber.Terminate)));
                 output.WriteLine($"handed over in {gaps[^1].TotalMilliseconds:0} ms");

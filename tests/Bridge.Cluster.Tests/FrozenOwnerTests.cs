@@ -7,9 +7,6 @@ public sealed class FrozenOwnerTests
 {
     private const int Count = 8_000;
 
-    // The one that wakes may be the better owner, and would be handed the bridge in the middle of the count.
-    private const string NoRebalancing = "bridge.cluster.settle = 10m";
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -17,7 +14,7 @@ public sealed class FrozenOwnerTests
     {
         await using var kicking = new RealServers(_ => new XmppServerOptions { KicksOldComponent = true });
         await using var trial = await DeliveryTrial.StartAsync(await kicking.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
-        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Configuration = NoRebalancing });
+        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Rebalances = false });
         await nodes.StartAsync();
         var owner = await nodes.OwnerAsync();
         await trial.PushAsync(Count);
@@ -47,7 +44,7 @@ public sealed class FrozenOwnerTests
         // Prosody's default: whoever connects second is refused with conflict.
         await using var keeping = new RealServers(_ => new XmppServerOptions { KicksOldComponent = false });
         await using var trial = await DeliveryTrial.StartAsync(await keeping.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
-        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Configuration = NoRebalancing });
+        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true, Rebalances = false });
         await nodes.StartAsync();
         var owner = await nodes.OwnerAsync();
         await trial.PushAsync(Count);

@@ -21,6 +21,9 @@ internal sealed record NodesOptions
     /// <summary>Whether they know one another; else each has the lease alone.</summary>
     public bool Clustered { get; init; } = true;
 
+    /// <summary>Whether a bridge is handed over to a node that becomes the better owner, as it is by default.</summary>
+    public bool Rebalances { get; init; } = true;
+
     /// <summary>Whether lease and window are as shipped.</summary>
     public bool Shipped { get; init; }
 
@@ -93,6 +96,11 @@ internal sealed class Node : IAsyncDisposable
             environment["BRIDGE_CLUSTER_BIND"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_port}");
         }
 
+        // Akka answers on the connection that the other node has opened: a node whose own port is cut off would be reached by those
+        // that it opened. So each direction has its own.
+        var configuration = Options.Configuration
+            + (Options.BehindProxies ? "\nakka.remote.use-passive-connections = off" : "")
+            + (Options.Rebalances ? "" : "\nbridge.cluster.settle = 10m");
         _program = Trial.Program(
             Options.Grade,
             Xmpp?.Port,
@@ -100,7 +108,7 @@ internal sealed class Node : IAsyncDisposable
             Options.Shipped,
             Redis is null ? null : string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Redis.Port}"),
             environment,
-            Options.Configuration);
+            configuration);
     }
 
     /// <summary>What it knows of all nodes and bridges.</summary>
@@ -121,15 +129,11 @@ internal sealed class Node : IAsyncDisposable
         }
     }
 
-    /// <summary>The others neither reach it nor hear it; what it has of Redis and of the server stays.</summary>
+    /// <summary>The others do not reach it, and so it hears none of them; what it has of Redis and of the server stays.</summary>
     public void CutOffFromNodes() => _cluster!.BlackHole();
 
     /// <summary>They do again.</summary>
-    public void HealNodes()
-    {
-        _cluster!.Down();
-        _cluster.Up();
-    }
+    public void HealNodes() => _cluster!.Heal();
 
     public async ValueTask DisposeAsync()
     {
@@ -198,7 +202,10 @@ internal sealed class Nodes : IAsyncDisposable
         return [.. statuses.OfType<StatusReport>()];
     }
 
-    /// <summary>Waits until one node says that it owns the bridge and has its stream; that node.</summary>
+    /// <summary>
+    /// Waits until one node says that it owns the bridge and has its stream; that node. Where any may be it, also until it is the one
+    /// that the cluster prefers, so that it is handed over to no other in the middle of a test.
+    /// </summary>
     public async Task<Node> OwnerAsync(string bridge = "main", Func<Node, bool>? which = null)
     {
         Node? owner = null;
@@ -207,7 +214,8 @@ internal sealed class Nodes : IAsyncDisposable
             {
                 foreach (var node in _nodes.Where(node => node.IsRunning && (which is null || which(node))))
                 {
-                    if (await node.TryStatusAsync() is { } status && Owns(status, bridge))
+                    if (await node.TryStatusAsync() is { } status && Owns(status, bridge)
+                        && (which is not null || !Options.Clustered || !Options.Rebalances || status.Bridges.Single(one => one.Name == bridge).Preferred == node.Name))
                         owner = node;
                 }
 

@@ -39,6 +39,34 @@ public sealed class PartitionTests(RealServersFixture servers) : IClassFixture<R
     }
 
     [Fact]
+    public async Task Two_clusters_become_one_again()
+    {
+        await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
+        await using var nodes = new Nodes(trial, new NodesOptions { BehindProxies = true });
+        await nodes.StartAsync();
+        await trial.PushAsync(Count / 2);
+
+        // The first seed, once thrown out, founds a cluster where it reaches no other node; Akka unites no two of them. Without Redis
+        // it does not get the lease that would let it throw the others out.
+        var seed = nodes.All[0];
+        seed.Redis!.BlackHole();
+        seed.CutOffFromNodes();
+        await nodes.UntilAsync(
+            async () => await seed.TryStatusAsync() is { Nodes: [{ Membership: "up" }] },
+            "the first seed has a cluster of its own");
+        await nodes.UntilAsync(
+            async () => await nodes.All[1].TryStatusAsync() is { } status && status.Nodes.Count(node => node.Membership == "up") == 2,
+            "the other two have theirs");
+        seed.HealNodes();
+        seed.Redis.Heal();
+        await nodes.TogetherAsync(3);
+        await trial.PushAsync(Count / 2);
+        var report = await trial.EndAsync(Patience, excuses: LedgerExcuses.RepliesRepeated);
+
+        Assert.True(report.IsKept, report.ToString() + nodes.Output);
+    }
+
+    [Fact]
     public async Task An_owner_without_Redis_is_replaced_and_writes_no_more()
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("ejabberd"), bytesPerSecond: DeliveryTrial.SlowFlood);
@@ -53,8 +81,7 @@ public sealed class PartitionTests(RealServersFixture servers) : IClassFixture<R
         var next = await nodes.OwnerAsync(which: node => node != owner);
         var written = owner.Xmpp!.Upstream.Bytes;
         await trial.Ledger.AllArrivedAsync(Patience);
-        owner.Redis.Down();
-        owner.Redis.Up();
+        owner.Redis.Heal();
         var report = await trial.EndAsync(Patience, excuses: LedgerExcuses.RepliesRepeated);
 
         Assert.True(report.IsKept, report.ToString() + nodes.Output);
@@ -74,6 +101,7 @@ public sealed class PartitionTests(RealServersFixture servers) : IClassFixture<R
         await trial.Ledger.ArrivedAsync(Count / 4, Patience);
 
         owner.Xmpp!.Down();
+        owner.Xmpp.ResetPeer();
         var next = await nodes.OwnerAsync(which: node => node != owner);
         var report = await trial.EndAsync(Patience, excuses: LedgerExcuses.RepliesRepeated);
 

@@ -121,6 +121,14 @@ public sealed class FaultProxy : IAsyncDisposable
         Downstream.Swallows = true;
     }
 
+    /// <summary>Ends a black hole. Connections that lost bytes in it are reset: they could never be understood again.</summary>
+    public void Heal()
+    {
+        Upstream.Swallows = false;
+        Downstream.Swallows = false;
+        ResetPeer();
+    }
+
     /// <summary>Refuses connections and resets the open ones.</summary>
     public async ValueTask DisposeAsync()
     {

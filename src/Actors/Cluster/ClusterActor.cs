@@ -78,6 +78,9 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan WelcomePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookForSeedsEvery = TimeSpan.FromSeconds(10);
 
+    // Long enough for a join on a slow machine; whoever works for longer does not end because another one was configured badly.
+    private static readonly TimeSpan NewFor = TimeSpan.FromMinutes(2);
+
     private readonly ClusterParts _parts;
     private readonly ClusterView _view;
     private readonly AkkaCluster _cluster = AkkaCluster.Get(Context.System);
@@ -217,11 +220,18 @@ public sealed class ClusterActor : ReceiveActor, IWithTimers
     private void OnStatus(NodeStatus status)
     {
         // Of a member: what an outsider says has no weight.
-        if (!_members.ContainsKey(status.Node))
+        if (!_members.TryGetValue(status.Node, out var other))
             return;
         _view.Heard(status, Now);
-        var conflicts = Conflicts(Identities(), status.Node, Identities(status));
-        if (conflicts.Any() && _complainedOf.Add(status.Node))
+        List<string> conflicts = [.. Conflicts(Identities(), status.Node, Identities(status))];
+        // Welcomed by none that could object: a seed was busy, or away. Of two it is the newcomer that must not be here.
+        if (conflicts.Count > 0 && _parts.IsFirstJoin && Now < NewFor && other.Member.IsOlderThan(_cluster.SelfMember))
+        {
+            _parts.Refused(conflicts);
+            return;
+        }
+
+        if (conflicts.Count > 0 && _complainedOf.Add(status.Node))
             _log.ConfigurationsDiffer(status.Node, string.Join("; ", conflicts));
     }
 

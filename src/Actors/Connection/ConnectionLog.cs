@@ -1,6 +1,6 @@
 using Bridge.Queue;
+using Bridge.Settings;
 using Bridge.Stanzas;
-using Bridge.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Bridge.Connection;
@@ -9,7 +9,7 @@ namespace Bridge.Connection;
 internal static partial class ConnectionLog
 {
     [LoggerMessage(3001, LogLevel.Information, "Bridge {Bridge} is connected to {Endpoint} as {Domain}")]
-    public static partial void Connected(this ILogger log, string bridge, string endpoint, string domain);
+    public static partial void Connected(this ILogger log, string bridge, XmppEndpoint endpoint, string domain);
 
     [LoggerMessage(3002, LogLevel.Information, "Bridge {Bridge} sends {Held} held entries again: the server is not known to have lived on")]
     public static partial void HeldSentAgain(this ILogger log, string bridge, long held);
@@ -27,7 +27,7 @@ internal static partial class ConnectionLog
     public static partial void SearchWithoutVerdict(this ILogger log, string bridge);
 
     [LoggerMessage(3007, LogLevel.Debug, "Stanza {Id} bounced: {Type} {Condition}")]
-    public static partial void Bounced(this ILogger log, string id, StanzaErrorType type, StanzaErrorCondition condition);
+    public static partial void Bounced(this ILogger log, string? id, StanzaErrorType type, StanzaErrorCondition condition);
 
     [LoggerMessage(3008, LogLevel.Error, "Bridge {Bridge}: a stanza writer failed and was restarted; its batch is encoded again in halves")]
     public static partial void WriterFailed(this ILogger log, Exception cause, string bridge);
@@ -42,11 +42,11 @@ internal static partial class ConnectionLog
     public static partial void Convicted(this ILogger log, string bridge, EntryPosition position, string words);
 
     [LoggerMessage(3012, LogLevel.Error, "{Endpoint} refuses {Domain}: {Words}. {Advice} Next try in {Delay}")]
-    public static partial void Refused(this ILogger log, HostAndPort? endpoint, string domain, string words, string? advice, TimeSpan delay);
+    public static partial void Refused(this ILogger log, XmppEndpoint endpoint, string domain, string words, string? advice, TimeSpan delay);
 
     [LoggerMessage(3013, LogLevel.Error, "{Endpoint} answers conflict for {Domain} for more than a minute: {Advice} Next try in {Delay}")]
-    public static partial void Conflict(this ILogger log, string endpoint, string domain, string? advice, TimeSpan delay);
+    public static partial void Conflict(this ILogger log, XmppEndpoint endpoint, string domain, string? advice, TimeSpan delay);
 
     [LoggerMessage(3014, LogLevel.Warning, "Stream to {Endpoint} ended: {Cause}: {Words}. Next try in {Delay}")]
-    public static partial void StreamEnded(this ILogger log, string endpoint, string cause, string words, TimeSpan delay);
+    public static partial void StreamEnded(this ILogger log, XmppEndpoint endpoint, string cause, string words, TimeSpan delay);
 }

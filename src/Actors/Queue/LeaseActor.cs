@@ -87,6 +87,8 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
     private bool _isPreferred = true;
     private bool _wasFree;
     private QueueOrder _order;
+    private int _givingBack;
+    private IActorRef _waitsForRelease = ActorRefs.Nobody;
 
     /// <summary>Use <see cref="Props" />.</summary>
     public LeaseActor(LeaseSettings settings, Func<IQueueLease> openLease, TimeProvider time)
@@ -116,7 +118,14 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
             Become(StandingBy);
             Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, TimeSpan.Zero, _settings.PollEvery);
         });
-        Receive<Release>(_ => Sender.Tell(new Released()));
+        Receive<Release>(_ =>
+        {
+            // One that was lost a moment ago may still be on its way back: "released" must mean that nobody waits for it.
+            if (_givingBack == 0)
+                Sender.Tell(new Released());
+            else
+                _waitsForRelease = Sender;
+        });
         ReceivePreference();
         Receive<TryNow>(_ => { });
         Receive<Looked>(_ => _callUnderWay = false);
@@ -132,7 +141,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         Receive<Renewed>(_ => _callUnderWay = false);
         Receive<CallFailed>(_ => _callUnderWay = false);
         Receive<Tick>(_ => { });
-        Receive<ReleaseDone>(_ => { });
+        ReceiveReleaseDone();
     }
 
     // Expecting the lease to become free: looks every half second, and takes nothing else up.
@@ -186,7 +195,7 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         });
         Receive<Renewed>(_ => _callUnderWay = false);
         Receive<StandBy>(_ => { });
-        Receive<ReleaseDone>(_ => { });
+        ReceiveReleaseDone();
     }
 
     // Expecting each renewal to succeed before the deadline; a single refusal ends it.
@@ -234,10 +243,18 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
         Receive<StandBy>(_ => { });
         Receive<Attempted>(_ => { });
         Receive<Renewed>(_ => { });
-        Receive<ReleaseDone>(_ => { });
+        ReceiveReleaseDone();
     }
 
     private void ReceivePreference() => Receive<Prefer>(message => _isPreferred = message.IsPreferred);
+
+    private void ReceiveReleaseDone() => Receive<ReleaseDone>(_ =>
+    {
+        if (--_givingBack > 0)
+            return;
+        _waitsForRelease.Tell(new Released());
+        _waitsForRelease = ActorRefs.Nobody;
+    });
 
     private void Try()
     {
@@ -296,23 +313,19 @@ public sealed class LeaseActor : ReceiveActor, IWithTimers
 
     private void GiveBack(LeaseGrant grant, IActorRef requester)
     {
-        var self = Self;
+        _givingBack++;
+        if (!requester.IsNobody())
+            _waitsForRelease = requester;
         _lease.ReleaseAsync(grant).PipeTo(
-            self,
-            self,
-            () => Done(requester, self),
+            Self,
+            Self,
+            () => new ReleaseDone(),
             cause =>
             {
                 // Not given back: it runs out by itself, a time to live later.
                 _log.LeaseNotGivenBack(Words(cause));
-                return Done(requester, self);
+                return new ReleaseDone();
             });
-    }
-
-    private static ReleaseDone Done(IActorRef requester, IActorRef self)
-    {
-        requester.Tell(new Released(), self);
-        return new ReleaseDone();
     }
 
     private void Say(string words, QueueFault? fault = null, QueueOrder order = QueueOrder.Run, bool isEndless = false)

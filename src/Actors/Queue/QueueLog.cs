@@ -30,7 +30,7 @@ internal static partial class QueueLog
     public static partial void IntakeFlowsAgain(this ILogger log);
 
     [LoggerMessage(2009, LogLevel.Warning, "The list has as many entries as it may ({Limit}): what Pub/Sub (best effort) hears is dropped and counted")]
-    public static partial void IntakeListFull(this ILogger log, int limit);
+    public static partial void IntakeListFull(this ILogger log, long limit);
 
     [LoggerMessage(2010, LogLevel.Information, "Pub/Sub (best effort) ends: another process owns the queue")]
     public static partial void IntakeEnds(this ILogger log);
@@ -57,10 +57,10 @@ internal static partial class QueueLog
     public static partial void DeadLetteredUnread(this ILogger log, EntryPosition position, string queue, string reason, long bytes);
 
     [LoggerMessage(2018, LogLevel.Error, "Queue {Queue}: {Fault}: {Words} {Advice}")]
-    public static partial void QueueNeedsOperator(this ILogger log, string queue, QueueFault fault, string words, string? advice);
+    public static partial void QueueNeedsOperator(this ILogger log, string queue, QueueFault fault, string? words, string? advice);
 
     [LoggerMessage(2019, LogLevel.Warning, "Queue {Queue}: {Fault}: {Words}")]
-    public static partial void QueueFails(this ILogger log, string queue, QueueFault fault, string words);
+    public static partial void QueueFails(this ILogger log, string queue, QueueFault fault, string? words);
 
     [LoggerMessage(2020, LogLevel.Information, "Queue {Queue} works again")]
     public static partial void QueueWorksAgain(this ILogger log, string queue);

@@ -35,16 +35,16 @@ public static class Readiness
             return snapshot.LeaseHolder is { } holder
                 ? (true, "stands by: " + holder)
                 : (false, "asks for the lease");
-        if (now - snapshot.ConnectionSeenAt > SilenceLimit)
-            return (false, $"the connection's actor has not reported for {Seconds(now - snapshot.ConnectionSeenAt.Value)}");
+        if (now - snapshot.ConnectionSeenAt is { } unseen && unseen > SilenceLimit)
+            return (false, $"the connection's actor has not reported for {Seconds(unseen)}");
         if (snapshot.Connection != ConnectionState.Established)
             return (false, NotConnected(snapshot));
         if (snapshot.Listening == false)
             return (false, "does not listen (Pub/Sub, best effort): what is published now is lost");
-        if (now - snapshot.QueueSeenAt > SilenceLimit)
-            return (false, $"the puller has not looked at the queue for {Seconds(now - snapshot.QueueSeenAt.Value)}");
-        if (now - snapshot.BarrierSince > ProgressLimit)
-            return (false, $"the server has answered no barrier for {Seconds(now - snapshot.BarrierSince.Value)}, with {Number(snapshot.UnconfirmedEntries)} unconfirmed");
+        if (now - snapshot.QueueSeenAt is { } unlooked && unlooked > SilenceLimit)
+            return (false, $"the puller has not looked at the queue for {Seconds(unlooked)}");
+        if (now - snapshot.BarrierSince is { } unanswered && unanswered > ProgressLimit)
+            return (false, $"the server has answered no barrier for {Seconds(unanswered)}, with {Number(snapshot.UnconfirmedEntries)} unconfirmed");
         if (snapshot.BusySince is { } busySince)
         {
             var since = snapshot.LastProgressAt is { } progress && progress > busySince ? progress : busySince;

@@ -111,7 +111,7 @@ public static class ConfigurationReader
             return null;
         var any = text.StartsWith("*:", StringComparison.Ordinal);
         if (HostAndPort.TryParse(any ? "localhost" + text[1..] : text, out var host, out var port)
-            && (host == "localhost" || IPAddress.TryParse(host, out _)))
+            && (host == "localhost" || HostAndPort.IsIPAddress(host)))
             return new HttpAddress(any ? "*" : host, port);
         process.Mistake("http", SettingReader.Quote(text), "address:port with an IP address, localhost or * for the address, such as 127.0.0.1:9180, or off");
         return null;
@@ -132,8 +132,8 @@ public static class ConfigurationReader
         var port = read.Number("port", 1, 65535);
         var bind = read.Text("bind");
         var (bindHost, bindPort) = (bind.Length == 0 ? host : bind, port);
-        if (bind.Length > 0 && !IPAddress.TryParse(bind, out _)
-            && !(HostAndPort.TryParse(bind, out bindHost, out bindPort) && bindPort > 0 && IPAddress.TryParse(bindHost, out _)))
+        if (bind.Length > 0 && !HostAndPort.IsIPAddress(bind)
+            && !(HostAndPort.TryParse(bind, out bindHost, out bindPort) && bindPort > 0 && HostAndPort.IsIPAddress(bindHost)))
             read.Mistake("bind", SettingReader.Quote(bind), "an IP address to listen on, with or without a port, such as 0.0.0.0 or 0.0.0.0:9181, or nothing");
         var seeds = ImmutableArray.CreateBuilder<string>();
         foreach (var text in read.Texts("seeds"))

@@ -25,12 +25,12 @@ internal sealed record EffectiveSetting(string Key, string Value, string Origin)
                     Add(settings, key + "." + name, child);
                 break;
             case ConfigurationValue value:
-                settings.Add(new EffectiveSetting(key, Written(key, value), Origin(value)));
+                settings.Add(new EffectiveSetting(key, Written(key, value), WhereMade(value)));
                 break;
         }
     }
 
-    private static string Origin(ConfigurationValue value) =>
+    private static string WhereMade(ConfigurationValue value) =>
         value.File is null ? value.Key : value.File == ConfigurationReader.Reference.Name ? Default : value.File;
 
     private static string Written(string key, ConfigurationValue value)

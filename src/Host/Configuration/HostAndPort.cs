@@ -26,6 +26,10 @@ internal static class HostAndPort
         return Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4;
     }
 
+    /// <summary>Whether this is an IP address in full: "9181" alone is one to <see cref="IPAddress" /> (0.0.35.221).</summary>
+    public static bool IsIPAddress(string text) =>
+        IPAddress.TryParse(text, out _) && (text.Contains(':', StringComparison.Ordinal) || text.Count(c => c == '.') == 3);
+
     /// <summary>Whether the host is this machine itself, by its name or number alone (RFC 6761 §6.3).</summary>
     public static bool IsLoopback(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)

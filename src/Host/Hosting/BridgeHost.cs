@@ -67,7 +67,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
                 services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
     }
 
-    private TimeSpan DrainDeadline => bridges.Current.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
+    private TimeSpan DrainDeadline => bridges.LongestOf(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
 
     // All that follows a signal, each at its longest.
     private TimeSpan StopDeadline => DrainDeadline + (cluster is null ? TimeSpan.Zero : ClusterNode.LongestLeave) + ShutdownTimeout;
@@ -76,12 +76,14 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     /// <param name="signals">Ends it.</param>
     /// <param name="reloads">Has the configuration read again.</param>
     /// <param name="read">Reads it.</param>
-    /// <exception cref="AddressException">HTTP cannot be served where it is configured.</exception>
+    /// <exception cref="AddressException">HTTP or the cluster cannot be listened for where it is configured.</exception>
     public async Task<int> RunAsync(StopSignals signals, ReloadSignal reloads, Func<Task<ConfigurationResult>> read)
     {
         _ = host.Services.GetRequiredService<StatusGauges>();
         foreach (var bridge in configuration.Bridges)
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
+        if (configuration.Cluster is not null)
+            await ClusterNode.TryAddressAsync(configuration.Cluster);
         await host.StartAsync();
         // Beside the work, not before it: what is said here changes nothing.
         foreach (var bridge in configuration.Bridges)

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Configuration;
@@ -38,6 +40,22 @@ internal sealed partial class ClusterNode(
     /// <summary>Completes when this node must not join the others, with the reasons.</summary>
     public Task<IReadOnlyList<string>> Refused => refused.Task;
 
+    /// <summary>Tries whether its address can be listened on: to be called before any bridge takes anything from Redis.</summary>
+    /// <exception cref="AddressException">It cannot.</exception>
+    public static async Task TryAddressAsync(ClusterSettings settings)
+    {
+        try
+        {
+            var addresses = IPAddress.TryParse(settings.BindHost, out var number) ? [number] : await Dns.GetHostAddressesAsync(settings.BindHost);
+            using var listener = new TcpListener(addresses[0], settings.BindPort);
+            listener.Start();
+        }
+        catch (SocketException exception)
+        {
+            throw NotListening(settings, exception);
+        }
+    }
+
     /// <summary>Begins to join, and joins again for as long as it lasts.</summary>
     /// <exception cref="AddressException">Its address cannot be listened on.</exception>
     public async Task StartAsync(IActorRef bridgesActor, ClusterSettings settings)
@@ -48,9 +66,7 @@ internal sealed partial class ClusterNode(
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            throw new AddressException(
-                $"The cluster's port cannot be listened on at {ClusterSettings.NameOf(settings.BindHost, settings.BindPort)}: {exception.GetBaseException().Message}. Set BRIDGE_CLUSTER_PORT or BRIDGE_CLUSTER_BIND to another one.",
-                exception);
+            throw NotListening(settings, exception);
         }
 
         running = RunAsync(bridgesActor, settings);
@@ -141,6 +157,10 @@ internal sealed partial class ClusterNode(
             }
         }
     }
+
+    private static AddressException NotListening(ClusterSettings settings, Exception cause) => new(
+        $"The cluster's port cannot be listened on at {ClusterSettings.NameOf(settings.BindHost, settings.BindPort)}: {cause.GetBaseException().Message}. Set BRIDGE_CLUSTER_PORT or BRIDGE_CLUSTER_BIND to another one.",
+        cause);
 
     private IActorRef? Actor() =>
         node?.Services.GetService<ActorRegistry>() is { } registry && registry.TryGet<ClusterActor>(out var actor) ? actor : null;

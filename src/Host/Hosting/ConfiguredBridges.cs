@@ -7,10 +7,14 @@ namespace Bridge.Host.Hosting;
 internal sealed class ConfiguredBridges(ImmutableArray<BridgeSettings> bridges)
 {
     private ImmutableArray<BridgeSettings> current = bridges;
+    private ImmutableArray<BridgeSettings> former = [];
 
     /// <summary>All of them, by name.</summary>
     public ImmutableArray<BridgeSettings> Current => current;
 
     /// <summary>These from now on.</summary>
-    public void Replace(ImmutableArray<BridgeSettings> bridges) => ImmutableInterlocked.InterlockedExchange(ref current, bridges);
+    public void Replace(ImmutableArray<BridgeSettings> bridges) => former = ImmutableInterlocked.InterlockedExchange(ref current, bridges);
+
+    /// <summary>The longest of those that are configured and of those that the last reload replaced, which may still be draining.</summary>
+    public TimeSpan LongestOf(Func<BridgeSettings, TimeSpan> time) => current.Concat(former).Max(time);
 }

@@ -85,6 +85,7 @@ public sealed class ConfigurationReaderTests
     [InlineData("seeds = [\"node-0:9181\"]", "bridge.cluster.host")]
     [InlineData("host = \"not a host\"", "bridge.cluster.host")]
     [InlineData("bind = \"node-0:1\"", "bridge.cluster.bind")]
+    [InlineData("bind = \"9181\"", "bridge.cluster.bind")]
     [InlineData("port = 0", "bridge.cluster.port")]
     [InlineData("settle = 1ms", "bridge.cluster.settle")]
     [InlineData("seed = []", "bridge.cluster.seed")]

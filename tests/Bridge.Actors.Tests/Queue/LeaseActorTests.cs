@@ -338,6 +338,23 @@ public sealed class LeaseActorTests : ActorSpec
         Assert.Single(Drain<LeaseActor.Released>(requester));
     }
 
+    [Fact]
+    public void Release_of_what_was_lost_is_answered_when_Redis_has_it_back()
+    {
+        Own();
+        Pass(TimeSpan.FromSeconds(1));
+        _lease.Renewals[0].Answer(false);
+        Assert.Single(Drain<LeaseActor.Lost>(_parent));
+        var requester = CreateTestProbe();
+        _actor.Tell(new LeaseActor.Release(), requester.Ref);
+        Assert.Empty(Drain<LeaseActor.Released>(requester));
+
+        _lease.Releases[0].Answer(default);
+
+        Assert.Single(Drain<LeaseActor.Released>(requester));
+        Assert.Single(_lease.Releases);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

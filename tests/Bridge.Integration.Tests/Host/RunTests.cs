@@ -108,6 +108,24 @@ public sealed class RunTests
         Assert.Contains($"HTTP cannot be served at {address}: another process listens there", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_taken_port_of_the_cluster_ends_with_2_before_anything_is_taken_from_Redis()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+
+        var (code, output) = await BridgeCommand.RunAsync(
+            ["run"],
+            ("BRIDGE_DOMAIN", "a.b"), ("BRIDGE_SECRET", "x"), ("BRIDGE_REDIS", redis.ConnectionString), ("BRIDGE_HTTP", "off"),
+            ("BRIDGE_CLUSTER_SEEDS", "127.0.0.1:" + port), ("BRIDGE_CLUSTER_PORT", port));
+
+        Assert.Equal(2, code);
+        Assert.Contains($"The cluster's port cannot be listened on at 127.0.0.1:{port}", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("owns", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(PosixSignalNumber.Terminate, 143)]
     [InlineData(PosixSignalNumber.Interrupt, 130)]
