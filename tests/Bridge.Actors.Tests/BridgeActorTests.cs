@@ -67,8 +67,10 @@ public sealed class BridgeActorTests : ActorSpec
     public void A_lease_that_was_lost_is_no_reason_to_be_ready_before_somebody_is_known_to_have_it()
     {
         Work();
+        Pass(TimeSpan.FromSeconds(1));
         _outside.Lease.Renewals[^1].Answer(false);
         _outside.Lease.Releases[^1].Answer(default);
+        Pass();
         Assert.Equal((false, "asks for the lease"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
 
         _outside.Lease.Attempts[^1].Answer(new LeaseAttempt(null, "another process"));
@@ -93,7 +95,7 @@ public sealed class BridgeActorTests : ActorSpec
         }
 
         Assert.Equal(asked + 1, Queue.Calls.Count);
-        Assert.Equal((false, "the puller has not looked at the queue for 12 s"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+        Assert.Equal((false, "the puller has not looked at the queue for 13 s"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
     }
 
     [Fact]
@@ -110,7 +112,7 @@ public sealed class BridgeActorTests : ActorSpec
         }
 
         Assert.Equal("|2", Assert.Single(link.Written()));
-        Assert.Equal((false, "the server has answered no barrier for 11 s, with 0 unconfirmed"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
+        Assert.Equal((false, "the server has answered no barrier for 12 s, with 0 unconfirmed"), Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()));
         link.ReturnBarrier(2);
         Renew(TimeSpan.FromSeconds(1));
         Assert.True(Readiness.Ready(_outside.Snapshot, Time.GetUtcNow()).Ready);

@@ -502,6 +502,44 @@ public sealed class ConfigurationReaderTests
         Assert.Empty(Read([reader.ReadToEnd()], [new("BRIDGE_SECRET", Secret)], []).Mistakes);
     }
 
+    [Fact]
+    public void What_holds_is_told_with_where_it_was_made()
+    {
+        var settings = Effective(
+            [
+                "bridge { log.level = debug, defaults.redis = \"one:1,password=hunter2\", bridges { a { queue.name = \"q a\" } } }",
+                "bridge { bridges { a { redis = \"two:2,user=x,password=hunter2,ssl=true\" } } }",
+            ],
+            ("BRIDGE_HOLD", "4s"));
+
+        Assert.Equal(("debug", "file1.conf"), settings["bridge.log.level"]);
+        Assert.Equal(("text", "default"), settings["bridge.log.format"]);
+        Assert.Equal(("\"q a\"", "file1.conf"), settings["bridge.bridges.a.queue.name"]);
+        Assert.Equal(("4s", "BRIDGE_HOLD"), settings["bridge.bridges.a.confirm.hold"]);
+        Assert.Equal(("[\"127.0.0.1:5347\"]", "default"), settings["bridge.bridges.a.xmpp.endpoints"]);
+        Assert.StartsWith("\"two:2", settings["bridge.bridges.a.redis"].Value, StringComparison.Ordinal);
+        Assert.Equal("file2.conf", settings["bridge.bridges.a.redis"].Origin);
+        Assert.Equal(("(set, not shown)", "BRIDGE_SECRET"), settings["bridge.bridges.a.xmpp.secret"]);
+        Assert.DoesNotContain(settings, setting => setting.Key.StartsWith("bridge.defaults", StringComparison.Ordinal));
+        Assert.DoesNotContain("hunter2", string.Join('\n', settings), StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, string.Join('\n', settings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_setting_of_the_reference_is_told_for_each_bridge()
+    {
+        var settings = Effective(["bridge.bridges { a { queue.name = q1 }\nb { queue.name = q2 } }"]);
+
+        var ofA = settings.Keys.Where(key => key.StartsWith("bridge.bridges.a.", StringComparison.Ordinal)).Select(key => key["bridge.bridges.a.".Length..]);
+        var ofB = settings.Keys.Where(key => key.StartsWith("bridge.bridges.b.", StringComparison.Ordinal)).Select(key => key["bridge.bridges.b.".Length..]);
+        Assert.Equal(ofA, ofB);
+        Assert.Superset(new HashSet<string> { "redis", "queue.kind", "xmpp.backoff.max", "lease.ttl", "drain-timeout" }, ofA.ToHashSet());
+    }
+
+    private static Dictionary<string, (string Value, string Origin)> Effective(string[] files, params (string Name, string Value)[] variables) =>
+        ConfigurationReader.Effective([.. files.Select((text, index) => new ConfigurationText($"file{index + 1}.conf", text))], With(variables))
+            .ToDictionary(setting => setting.Key, setting => (setting.Value, setting.Origin));
+
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 
     private static HostConfiguration Valid(string[] files, params (string Name, string Value)[] variables)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.Host;
@@ -32,11 +33,37 @@ public sealed class CommandLineTests
     [Fact]
     public async Task The_reference_of_settings_is_printed_as_it_stands_in_the_repository()
     {
-        var (code, output) = await BridgeCommand.RunAsync(["config"]);
+        var (code, output) = await BridgeCommand.RunAsync(["config", "--reference"]);
 
         Assert.Equal(0, code);
         var reference = await File.ReadAllTextAsync(Path.Combine(BridgeProcess.RepositoryRoot, "hocon", "reference.conf"));
         Assert.Equal(reference.TrimEnd(), output.TrimEnd());
+    }
+
+    [Fact]
+    public async Task The_settings_that_hold_are_printed_with_where_they_were_made_and_no_secret()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"bridge-{Guid.NewGuid():N}.conf");
+        await File.WriteAllTextAsync(file, "bridge.defaults.confirm.hold = 3s");
+        (string, string)[] environment = [("BRIDGE_DOMAIN", "a.b"), ("BRIDGE_SECRET", "hunter2"), ("BRIDGE_REDIS", "localhost,password=hunter3")];
+
+        var (code, output) = await BridgeCommand.RunAsync(["config", "--changed", "-c", file], environment);
+        var (jsonCode, json) = await BridgeCommand.RunAsync(["config", "--json", "-c", file], environment);
+        File.Delete(file);
+
+        Assert.Equal((0, 0), (code, jsonCode));
+        Assert.Equal(
+            [
+                $"bridge.bridges.main.confirm.hold = 3s # {file}",
+                "bridge.bridges.main.redis = \"localhost,password=*****\" # BRIDGE_REDIS",
+                "bridge.bridges.main.xmpp.domain = a.b # BRIDGE_DOMAIN",
+                "bridge.bridges.main.xmpp.secret = (set, not shown) # BRIDGE_SECRET",
+            ],
+            output.Split('\n').Where(line => line.StartsWith("bridge.bridges.main", StringComparison.Ordinal)).Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+        using var all = JsonDocument.Parse(json);
+        var http = all.RootElement.EnumerateArray().Single(setting => setting.GetProperty("key").GetString() == "bridge.log.level");
+        Assert.Equal(("info", "default"), (http.GetProperty("value").GetString(), http.GetProperty("origin").GetString()));
+        Assert.DoesNotContain("hunter", output + json, StringComparison.Ordinal);
     }
 
     [Theory]
