@@ -44,7 +44,8 @@ internal static class BridgeCommandLine
         """
         Exit codes:
           0    done; `run`: stopped by a signal, drained
-          1    failed; `check`: something is marked FAIL; `send`: the message did not arrive
+          1    failed; `check`: something is marked FAIL; `send`: the message did not arrive;
+               `status`: a bridge is not ready, or the node does not answer
           2    configuration or command line is wrong, or the HTTP address is taken; all mistakes
                are listed and nothing was started
           130, 143  ended at once by a second SIGINT (Ctrl-C) or SIGTERM; nothing is lost
