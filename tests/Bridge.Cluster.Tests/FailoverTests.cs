@@ -14,7 +14,11 @@ public sealed class FailoverTests(RealServersFixture servers, ITestOutputHelper 
     public async Task Nodes_are_replaced_one_after_another_and_nothing_is_lost_reordered_or_repeated()
     {
         await using var trial = await DeliveryTrial.StartAsync(await servers.GetAsync("prosody"), bytesPerSecond: DeliveryTrial.SlowFlood);
-        await using var nodes = new Nodes(trial, new NodesOptions { Shipped = true });
+        await using var nodes = new Nodes(trial, new NodesOptions
+        {
+            Shipped = true,
+            Environment = new Dictionary<string, string?> { ["BRIDGE_HOLD"] = "8s" },
+        });
         await nodes.StartAsync();
         var gaps = new List<TimeSpan>();
 
@@ -39,8 +43,8 @@ public sealed class FailoverTests(RealServersFixture servers, ITestOutputHelper 
         Assert.True(report.IsClean, report.ToString() + nodes.Output);
         Assert.Equal(Count + (gaps.Count * Late), report.Arrived);
         Assert.NotEmpty(gaps);
-        // Not even on a machine that is busy with several tests at once does it sit out the hold; alone it takes no second.
-        Assert.True(gaps.TrueForAll(gap => gap < nodes.Hold), string.Join(", ", gaps) + nodes.Output);
+        // It takes no second on a machine that has time; on none does it sit out the hold, longer here than a busy machine needs.
+        Assert.True(gaps.TrueForAll(gap => gap < TimeSpan.FromSeconds(8)), string.Join(", ", gaps) + nodes.Output);
     }
 
     [Fact]

@@ -170,9 +170,6 @@ internal sealed class Nodes : IAsyncDisposable
 
     public NodesOptions Options { get; }
 
-    /// <summary>How long an entry is held where everything is as shipped.</summary>
-    public TimeSpan Hold { get; } = TimeSpan.FromSeconds(2);
-
     public IReadOnlyList<Node> All => _nodes;
 
     /// <summary>Everything that the nodes said, for messages about failures.</summary>
