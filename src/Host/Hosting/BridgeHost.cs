@@ -5,6 +5,7 @@ using Bridge.Cluster;
 using Bridge.Host.Checks;
 using Bridge.Host.Cli;
 using Bridge.Host.Configuration;
+using Bridge.Host.StatusPage;
 using Bridge.Telemetry;
 
 namespace Bridge.Host.Hosting;
@@ -51,7 +52,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddHostedService<Watchdog>();
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
-            builder.Services.AddHostedService<HttpServer>();
+            builder.Services.AddHostedService<HttpServer>().AddStatusPage(configuration);
         builder.Services.AddAkka("bridge", (akka, services) => akka
             .ConfigureLoggers(loggers => LogOutput.Configure(loggers, configuration))
             // Last, so that what an operator sets for Akka wins over what is set here.
@@ -239,7 +240,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     [LoggerMessage(LogLevel.Error, "The reload has failed; what of it has happened, the lines before tell")]
     private partial void LogReloadFailed(Exception exception);
 
-    [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, log, cluster, akka) needs a restart of this process")]
+    [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, page, log, cluster, akka) needs a restart of this process")]
     private partial void LogNeedsRestart();
 
     [LoggerMessage(LogLevel.Critical, "This node must not join the cluster and ends: {Conflicts}. Give all nodes the same bridges, or new names to new ones")]

@@ -7,6 +7,7 @@ namespace Bridge.Actors.Tests.Host;
 public sealed class ConfigurationReaderTests
 {
     private const string Secret = "s3cr3t-of-the-component";
+    private const string PageToken = "0123456789abcdef0123";
 
     private static readonly Dictionary<string, string> Essentials = new()
     {
@@ -467,6 +468,63 @@ public sealed class ConfigurationReaderTests
         Assert.Equal("BRIDGE_SECRET_FILE", mistake.Key);
         Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("hunter", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_token_the_status_page_has_none_shows_no_payload_and_allows_changes()
+    {
+        var page = Valid([]).Page;
+
+        Assert.Equal(new PageSettings(null, Payloads: false, Changes: true), page);
+    }
+
+    [Theory]
+    [InlineData("", "BRIDGE_HTTP_TOKEN", PageToken)]
+    [InlineData("", "BRIDGE_HTTP_TOKEN_FILE", "token")]
+    [InlineData("bridge.page.token-file = token", "BRIDGE_HOLD", "2s")]
+    [InlineData("bridge.page.token-file = another", "BRIDGE_HTTP_TOKEN_FILE", "token")]
+    [InlineData("bridge.page.token-file = another", "BRIDGE_HTTP_TOKEN", PageToken)]
+    public void The_token_comes_from_a_file_or_from_the_environment(string file, string variable, string value)
+    {
+        var disk = new Dictionary<string, string> { ["token"] = PageToken + "\n", ["another"] = "another-token-of-the-page" };
+        var result = Read([file, "bridge.page { payloads = on, changes = off }"], With((variable, value)), disk);
+
+        Assert.Empty(result.Mistakes);
+        Assert.Equal((PageToken, true, false), (result.Configuration!.Page.Token!.Reveal(), result.Configuration.Page.Payloads, result.Configuration.Page.Changes));
+        Assert.DoesNotContain(PageToken, result.Configuration.ToString(), StringComparison.Ordinal);
+        var (token, mistakes) = ConfigurationReader.ReadToken([new("file", file)], new Dictionary<string, string> { [variable] = value }, path => disk[path]);
+        Assert.Empty(mistakes);
+        Assert.Equal(PageToken, token!.Reveal());
+    }
+
+    [Theory]
+    [InlineData("bridge.page.token = a-token-that-is-long-enough", "bridge.page.token", "a token in a configuration file")]
+    [InlineData("bridge.page.token-file = missing", "bridge.page.token-file", "no such file")]
+    [InlineData("bridge.page.token-file = empty", "bridge.page.token-file", "is empty")]
+    [InlineData("bridge.page.token-file = short", "bridge.page.token-file", "cannot be a token")]
+    [InlineData("bridge.page.token-file = spaces", "bridge.page.token-file", "cannot be a token")]
+    [InlineData("bridge.page.token-file = lines", "bridge.page.token-file", "more than one line")]
+    [InlineData("bridge.page.payloads = some", "bridge.page.payloads", "some")]
+    [InlineData("bridge.page.change = on", "bridge.page.change", "did you mean")]
+    public void A_mistake_about_the_status_page_is_told_and_shows_no_token(string setting, string key, string words)
+    {
+        var disk = new Dictionary<string, string> { ["empty"] = "\n", ["short"] = "hunter2", ["spaces"] = "hunter2 hunter2 hunter2", ["lines"] = "hunter2hunter2hunter2\nhunter2" };
+
+        var mistake = Assert.Single(Read([setting], With(), disk).Mistakes);
+
+        Assert.Equal(key, mistake.Key);
+        Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("long-enough", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_token_that_cannot_be_one_and_a_second_one_are_told_together_with_everything_else()
+    {
+        var mistakes = Read(["bridge.http = nowhere"], With(("BRIDGE_HTTP_TOKEN", "hunter2"), ("BRIDGE_HTTP_TOKEN_FILE", "token")), []).Mistakes;
+
+        Assert.Equal(["bridge.http", "BRIDGE_HTTP_TOKEN", "BRIDGE_HTTP_TOKEN_FILE"], mistakes.Select(mistake => mistake.Key).Order(StringComparer.OrdinalIgnoreCase));
+        Assert.All(mistakes, mistake => Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal));
     }
 
     [Fact]
