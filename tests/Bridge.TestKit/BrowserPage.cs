@@ -4,16 +4,17 @@ using System.Text.Json.Nodes;
 namespace Bridge.TestKit;
 
 /// <summary>A page in a <see cref="Chromium"/>: it is led to an address, asked, typed at and looked at.</summary>
-public sealed class BrowserPage
+public sealed class BrowserPage : IAsyncDisposable
 {
     private readonly DevTools _tools;
+    private readonly string _target;
     private readonly string _session;
     private readonly ConcurrentQueue<string> _complaints = new();
     private readonly ConcurrentQueue<string> _requests = new();
 
-    private BrowserPage(DevTools tools, string session)
+    private BrowserPage(DevTools tools, string target, string session)
     {
-        (_tools, _session) = (tools, session);
+        (_tools, _target, _session) = (tools, target, session);
         tools.Listen(session, OnEvent);
     }
 
@@ -97,12 +98,15 @@ public sealed class BrowserPage
         await File.WriteAllBytesAsync(file, Convert.FromBase64String((string)answer["data"]!));
     }
 
+    /// <summary>Closes it, and with it what it listens to.</summary>
+    public async ValueTask DisposeAsync() => await _tools.CallAsync("Target.closeTarget", new JsonObject { ["targetId"] = _target });
+
     internal static async Task<BrowserPage> OpenAsync(DevTools tools)
     {
         var target = await tools.CallAsync("Target.createTarget", new JsonObject { ["url"] = "about:blank" });
         var attached = await tools.CallAsync(
             "Target.attachToTarget", new JsonObject { ["targetId"] = target["targetId"]!.DeepClone(), ["flatten"] = true });
-        var page = new BrowserPage(tools, (string)attached["sessionId"]!);
+        var page = new BrowserPage(tools, (string)target["targetId"]!, (string)attached["sessionId"]!);
         foreach (var domain in new[] { "Page", "Runtime", "Log", "Network" })
             await page.CallAsync(domain + ".enable", []);
         // A page in the background gets no focus.
