@@ -44,6 +44,8 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddSingleton<StatusBoard>(services => new StatusBoard(services.GetRequiredService<TimeProvider>()))
             .AddSingleton<StatusGauges>()
             .AddSingleton<ClusterBoard>()
+            .AddSingleton<ActorBoard>(services => new ActorBoard(services.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ActorGauges>()
             .AddSingleton(configuration)
             .AddSingleton(bridges)
             .AddSingleton<Liveness>()
@@ -57,6 +59,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .ConfigureLoggers(loggers => LogOutput.Configure(loggers, configuration))
             // Last, so that what an operator sets for Akka wins over what is set here.
             .AddHocon(configuration.Akka, HoconAddMode.Prepend)
+            .WithActorBoard(services.GetRequiredService<ActorBoard>())
             .WithBridges(configuration.Bridges, services.GetRequiredService<StatusBoard>()));
         host = builder.Build();
         var services = host.Services;
@@ -65,7 +68,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         if (configuration.Cluster is not null)
             cluster = new ClusterNode(
                 configuration, bridges, services.GetRequiredService<StatusBoard>(), services.GetRequiredService<ClusterBoard>(),
-                services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
+                services.GetRequiredService<ActorBoard>(), services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
     }
 
     private TimeSpan DrainDeadline => bridges.Current.Max(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
@@ -81,6 +84,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     public async Task<int> RunAsync(StopSignals signals, ReloadSignal reloads, Func<Task<ConfigurationResult>> read)
     {
         _ = host.Services.GetRequiredService<StatusGauges>();
+        _ = host.Services.GetRequiredService<ActorGauges>();
         foreach (var bridge in configuration.Bridges)
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
         await host.StartAsync();
