@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using Bridge.Host.Hosting;
+using Bridge.Settings;
 using Bridge.Telemetry;
 
 namespace Bridge.Host.StatusPage;
@@ -49,6 +51,7 @@ internal sealed class History : IDisposable
     private readonly TimeProvider time;
     private readonly MeterListener listener = new();
     private readonly ConcurrentDictionary<string, Track> tracks = new(StringComparer.Ordinal);
+    private ImmutableArray<BridgeSettings> adopted;
     private long recordedAt;
 
     /// <summary>Listens at once.</summary>
@@ -119,7 +122,11 @@ internal sealed class History : IDisposable
     /// <summary>The bridges as they are configured now.</summary>
     private void Adopt()
     {
-        var names = bridges.Current.Select(bridge => bridge.Name).Take(MostBridges).ToHashSet(StringComparer.Ordinal);
+        var current = bridges.Current;
+        if (current == adopted)
+            return;
+        adopted = current;
+        var names = current.Select(bridge => bridge.Name).Take(MostBridges).ToHashSet(StringComparer.Ordinal);
         foreach (var gone in tracks.Keys.Where(name => !names.Contains(name)))
             tracks.TryRemove(gone, out _);
         foreach (var name in names)

@@ -14,26 +14,33 @@ namespace Bridge.Host.StatusPage;
 /// <see cref="MostListeners" /> listen; the next is told to come later. A listener that reads slowly misses what is
 /// older than the newest. Turns the clock of the <see cref="History" /> as well.
 /// </summary>
-internal sealed class PageFeed(
+internal sealed partial class PageFeed(
     HostConfiguration configuration,
     ConfiguredBridges bridges,
     StatusBoard board,
     ClusterBoard cluster,
+    ActorBoard actors,
     History history,
     PageAccess access,
-    TimeProvider time) : BackgroundService
+    TimeProvider time,
+    ILoggerFactory loggers) : BackgroundService
 {
     /// <summary>How many may listen at once.</summary>
     public const int MostListeners = 16;
+
+    /// <summary>How many actors are told of.</summary>
+    public const int MostActors = 500;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private static readonly JsonSerializerOptions Json = new(StatusReport.Json) { WriteIndented = false, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
+    private readonly ILogger logger = loggers.CreateLogger("Bridge.StatusPage");
     private readonly DateTimeOffset startedAt = time.GetUtcNow();
     private readonly Lock gate = new();
     private readonly List<Channel<byte[]>> listeners = [];
     private bool stopped;
+    private bool failed;
 
     /// <summary>Tells one listener, until it goes, may no longer see it, or the process stops.</summary>
     public async Task ServeAsync(HttpContext context)
@@ -80,10 +87,7 @@ internal sealed class PageFeed(
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                history.Record();
-                Tell();
-            }
+                Turn();
         }
         catch (OperationCanceledException)
         {
@@ -97,6 +101,22 @@ internal sealed class PageFeed(
                 foreach (var listener in listeners)
                     listener.Writer.TryComplete();
             }
+        }
+    }
+
+    private void Turn()
+    {
+        try
+        {
+            history.Record();
+            Tell();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // The bridges must not end because nobody can look at them.
+            if (!failed)
+                LogFailed(exception);
+            failed = true;
         }
     }
 
@@ -132,6 +152,7 @@ internal sealed class PageFeed(
     private PageSnapshot Stand()
     {
         var now = time.GetUtcNow();
+        var readings = actors.Readings;
         return new PageSnapshot(
             now,
             startedAt,
@@ -141,7 +162,9 @@ internal sealed class PageFeed(
             StatusReport.Of(
                 cluster.Picture,
                 NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, now)),
-            [.. bridges.Current.Select(bridge => board.Find(bridge.Name)).OfType<BridgeSnapshot>().Select(snapshot => Here(snapshot, now))]);
+            [.. bridges.Current.Select(bridge => board.Find(bridge.Name)).OfType<BridgeSnapshot>().Select(snapshot => Here(snapshot, now))],
+            [.. readings.Take(MostActors)],
+            Math.Max(0, readings.Count - MostActors));
     }
 
     private BridgeHere Here(BridgeSnapshot snapshot, DateTimeOffset now)
@@ -179,9 +202,20 @@ internal sealed class PageFeed(
         };
     }
 
+    [LoggerMessage(LogLevel.Error, "The status page cannot be told how everything stands; said once")]
+    private partial void LogFailed(Exception exception);
+
     /// <summary>One event. No secret, no address of a person, no body.</summary>
     private sealed record PageSnapshot(
-        DateTimeOffset Time, DateTimeOffset StartedAt, bool SignedIn, bool Changes, bool Payloads, StatusReport Status, IReadOnlyList<BridgeHere> Here);
+        DateTimeOffset Time,
+        DateTimeOffset StartedAt,
+        bool SignedIn,
+        bool Changes,
+        bool Payloads,
+        StatusReport Status,
+        IReadOnlyList<BridgeHere> Here,
+        IReadOnlyList<ActorReading> Actors,
+        int ActorsLeftOut);
 
     /// <summary>A bridge, as this node sees it.</summary>
     private sealed record BridgeHere

@@ -18,8 +18,9 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
     /// <summary>Bytes of a request's body at most; more is answered with 413.</summary>
     public const int MostBody = 16 * 1024;
 
-    private static readonly Document Page = Document.Load("page.html", "connect-src 'self'; form-action 'none'");
-    private static readonly Document SignIn = Document.Load("signin.html", "form-action 'self'");
+    private static readonly Document Page = Document.Load("page.html", "connect-src 'self'; form-action 'none'", "no-referrer");
+    // With no-referrer a browser would hide the form's origin as well, even from ourselves (Fetch, "append a request Origin header").
+    private static readonly Document SignIn = Document.Load("signin.html", "form-action 'self'", "same-origin");
     private static readonly Document SignInAgain = SignIn.Replace("<p role=\"alert\" hidden>", "<p role=\"alert\">");
 
     /// <summary>Its routes, and who may take them.</summary>
@@ -66,7 +67,14 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
             }
         }
 
-        await next(context);
+        try
+        {
+            await next(context);
+        }
+        catch (Exception exception) when (exception is BadHttpRequestException or InvalidDataException && !context.Response.HasStarted)
+        {
+            context.Response.StatusCode = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
+        }
     }
 
     private Task RefuseAsync(HttpContext context, Refusal refusal)
@@ -85,6 +93,13 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
 
     private async Task SignInAsync(HttpContext context)
     {
+        if (!access.HasToken && access.OfReader(context.Request) is null)
+        {
+            // It is open.
+            context.Response.Redirect("/");
+            return;
+        }
+
         var form = context.Request.HasFormContentType ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
         switch (access.TrySignIn(context.Request, form?["token"].ToString() ?? "", out var session))
         {
@@ -155,9 +170,9 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
     }
 
     /// <summary>A document inside the program, whose style and script a browser runs because of their digests, and no others.</summary>
-    private sealed record Document(string Text, string Policy)
+    private sealed record Document(string Text, string Policy, string Referrer)
     {
-        public static Document Load(string name, string more)
+        public static Document Load(string name, string more, string referrer)
         {
             using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
                 ?? throw new InvalidOperationException($"{name} is missing from the program.");
@@ -166,7 +181,8 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
             return new Document(
                 text,
                 $"default-src 'none'; style-src {Digest(text, "style")}; script-src {Digest(text, "script")}; img-src data:; {more}; base-uri 'none'; "
-                + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'");
+                + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+                referrer);
         }
 
         public Document Replace(string old, string by) => this with { Text = Text.Replace(old, by, StringComparison.Ordinal) };
@@ -175,6 +191,7 @@ internal sealed class PageRoutes(PageAccess access, PageFeed feed, History histo
         {
             context.Response.ContentType = "text/html; charset=utf-8";
             context.Response.Headers.ContentSecurityPolicy = Policy;
+            context.Response.Headers["Referrer-Policy"] = Referrer;
             context.Response.Headers["Cross-Origin-Opener-Policy"] = "same-origin";
             return context.Response.WriteAsync(Text, context.RequestAborted);
         }

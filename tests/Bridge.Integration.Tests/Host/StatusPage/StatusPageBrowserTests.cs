@@ -35,6 +35,11 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         await page.UntilAsync("document.querySelector('#chart-rate path.first') && document.querySelector('#chart-time path.first')", "the charts have lines");
         Assert.All(rates.Where(rate => rate != "–"), rate => Assert.EndsWith("/s", rate, StringComparison.Ordinal));
 
+        // Who supervises whom, and what each is given.
+        await page.UntilAsync("document.querySelector('#actors tr[data-key=\"bridges/main/connection\"]')", "the actors are told");
+        await page.UntilAsync("Number(document.querySelector('#actors tr[data-key=\"bridges/main/connection\"] td:nth-child(4)').innerText) > 0", "the connection is given messages");
+        Assert.Contains("writer", await page.AskAsync("document.querySelector('#actors').innerText"), StringComparison.Ordinal);
+
         // What the chart shows at a moment, by keyboard.
         await page.AskAsync("document.querySelector('#chart-rate svg').focus()");
         await page.PressAsync("ArrowLeft");
@@ -130,7 +135,10 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
     public async Task Who_has_the_token_signs_in_looks_at_a_payload_and_signs_out()
     {
         await using var stage = await StatusPageStage.StartAsync("bridge.page { payloads = on, changes = off }", ("BRIDGE_HTTP_TOKEN", Token));
-        await stage.BuryAsync(1);
+        // What an app pushes is shown as text, also where it looks like more: in the detail, which names the field, and whole.
+        const string hostile = """{"to":"ada@example.test","<img src=x onerror=alert(1)>":"<script>alert(2)</script>"}""";
+        await stage.Redis.ListRightPushAsync("xmpp:outbound", hostile);
+        await Eventually.TrueAsync(async () => await stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead") == 1, TimeSpan.FromSeconds(10), "it is dead-lettered");
         await using var page = await fixture.Browser.OpenAsync();
         await page.GoAsync(stage.Bridge.Http);
 
@@ -147,7 +155,10 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         Assert.DoesNotContain("bridge-session", await page.AskAsync("document.cookie"), StringComparison.Ordinal);
         Assert.Equal("0", await page.AskAsync("document.querySelectorAll('[aria-label^=\"Replay\"], [aria-label^=\"Purge\"]').length"));
         await page.AskAsync("document.querySelector('[aria-label^=\"Payload\"]').click()");
-        await page.UntilAsync($"document.querySelector('.payload pre')?.innerText === '{StatusPageStage.Words} 0'", "the payload shows");
+        await page.UntilAsync("document.querySelector('.payload pre')", "the payload shows");
+        Assert.Equal(hostile, await page.AskAsync("document.querySelector('.payload pre').textContent"));
+        Assert.Contains("unknown field '<img", await page.AskAsync("document.querySelector('#letters').textContent"), StringComparison.Ordinal);
+        Assert.Equal("0", await page.AskAsync("document.querySelectorAll('#letters img, #letters script').length"));
         await PictureAsync(page, "payload");
 
         await page.AskAsync("document.querySelector('#out').click()");
