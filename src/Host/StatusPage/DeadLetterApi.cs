@@ -108,8 +108,8 @@ internal sealed partial class DeadLetterApi(ConfiguredBridges bridges, PageSetti
         changes.Dispose();
     }
 
-    private static bool IsId(string text) =>
-        text.Length <= 41 && text.Split('-') is [var time, var number] && IsNumber(time) && IsNumber(number);
+    private static bool IsId(string? text) =>
+        text is { Length: <= 41 } && text.Split('-') is [var time, var number] && IsNumber(time) && IsNumber(number);
 
     private static bool IsNumber(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _);
 

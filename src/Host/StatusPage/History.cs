@@ -20,10 +20,12 @@ namespace Bridge.Host.StatusPage;
 internal readonly record struct Sample(
     uint At, float Confirmed, float ConfirmMean, float ConfirmMost, float RoundTrip, int Queued, float Oldest, int Unconfirmed, int Window);
 
-/// <summary>A stream that ended or did not come about.</summary>
-/// <param name="At">When.</param>
+/// <summary>Streams that ended or did not come about, one behind the other for the same cause.</summary>
+/// <param name="At">When the first did.</param>
+/// <param name="Last">When the last did.</param>
+/// <param name="Times">How many.</param>
 /// <param name="Cause">Why, as metrics write it.</param>
-internal sealed record Reconnect(DateTimeOffset At, string Cause);
+internal sealed record Reconnect(DateTimeOffset At, DateTimeOffset Last, long Times, string Cause);
 
 /// <summary>What happened to one bridge since the process began.</summary>
 /// <param name="Recent">The newest reconnects, newest first, at most <see cref="History.MostReconnects" />.</param>
@@ -43,7 +45,7 @@ internal sealed class History : IDisposable
     /// <summary>Bridges that have a history.</summary>
     public const int MostBridges = 64;
 
-    /// <summary>Reconnects of a bridge that are kept one by one.</summary>
+    /// <summary>Runs of reconnects of a bridge that are kept.</summary>
     public const int MostReconnects = 32;
 
     private readonly StatusBoard board;
@@ -147,7 +149,7 @@ internal sealed class History : IDisposable
     {
         private readonly Lock gate = new();
         private readonly Sample[] ring = new Sample[Length];
-        private readonly Queue<Reconnect> reconnects = new(MostReconnects);
+        private readonly List<Reconnect> reconnects = new(MostReconnects);
         private readonly Dictionary<string, long> causes = new(StringComparer.Ordinal);
         private long deadLettered;
         private long confirmed;
@@ -172,7 +174,7 @@ internal sealed class History : IDisposable
                 case Counted.Reconnect:
                     foreach (var (key, cause) in tags)
                         if (key == "cause" && cause is string name)
-                            Add(new Reconnect(time.GetUtcNow(), name), value);
+                            Add(name, value, time.GetUtcNow());
                     break;
             }
         }
@@ -241,7 +243,7 @@ internal sealed class History : IDisposable
         public Happenings Happenings()
         {
             lock (gate)
-                return new Happenings([.. reconnects.Reverse()], new Dictionary<string, long>(causes), Interlocked.Read(ref deadLettered));
+                return new Happenings([.. reconnects.AsEnumerable().Reverse()], new Dictionary<string, long>(causes), Interlocked.Read(ref deadLettered));
         }
 
         private static float Age(BridgeSnapshot snapshot, DateTimeOffset now)
@@ -251,14 +253,20 @@ internal sealed class History : IDisposable
             return snapshot.OldestQueued is { } oldest ? (float)Math.Max(0, (now - oldest).TotalSeconds) : float.NaN;
         }
 
-        private void Add(Reconnect reconnect, long times)
+        private void Add(string cause, long times, DateTimeOffset now)
         {
             lock (gate)
             {
-                causes[reconnect.Cause] = causes.GetValueOrDefault(reconnect.Cause) + times;
+                causes[cause] = causes.GetValueOrDefault(cause) + times;
+                if (reconnects is [.., var last] && last.Cause == cause)
+                {
+                    reconnects[^1] = last with { Last = now, Times = last.Times + times };
+                    return;
+                }
+
                 if (reconnects.Count == MostReconnects)
-                    reconnects.Dequeue();
-                reconnects.Enqueue(reconnect);
+                    reconnects.RemoveAt(0);
+                reconnects.Add(new Reconnect(now, now, times, cause));
             }
         }
     }

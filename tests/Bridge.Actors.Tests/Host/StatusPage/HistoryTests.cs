@@ -2,7 +2,6 @@ using System.Globalization;
 using Bridge.Host.Configuration;
 using Bridge.Host.Hosting;
 using Bridge.Host.StatusPage;
-using Bridge.Outcomes;
 using Bridge.Telemetry;
 
 namespace Bridge.Actors.Tests.Host.StatusPage;
@@ -70,18 +69,22 @@ public sealed class HistoryTests : IDisposable
     public void Reconnects_are_kept_with_their_causes_the_newest_first_and_bounded()
     {
         metrics.ShowZeros();
-        metrics.Reconnecting(ReconnectCause.NoProgress);
+        var began = time.GetUtcNow();
+        metrics.Reconnecting(ReconnectCause.ConnectFailed);
         time.Advance(TimeSpan.FromSeconds(1));
+        metrics.Reconnecting(ReconnectCause.ConnectFailed);
+        Assert.Equal(new Reconnect(began, time.GetUtcNow(), 2, "connect-failed"), Assert.Single(history.HappeningsOf(Name).Recent));
+
         for (var i = 0; i < History.MostReconnects; i++)
-            metrics.Reconnecting(ReconnectCause.ConnectFailed);
+            metrics.Reconnecting(i % 2 == 0 ? ReconnectCause.NoProgress : ReconnectCause.Conflict);
         metrics.DeadLettered("oversize");
 
         var happenings = history.HappeningsOf(Name);
         Assert.Equal(History.MostReconnects, happenings.Recent.Count);
-        Assert.Equal(new Reconnect(time.GetUtcNow(), "connect-failed"), happenings.Recent[0]);
-        Assert.Equal(1, happenings.Causes["no-progress"]);
-        Assert.Equal(History.MostReconnects, happenings.Causes["connect-failed"]);
-        Assert.Equal(2, happenings.Causes.Count);
+        Assert.Equal(new Reconnect(time.GetUtcNow(), time.GetUtcNow(), 1, "conflict"), happenings.Recent[0]);
+        Assert.DoesNotContain(happenings.Recent, reconnect => reconnect.Cause == "connect-failed");
+        Assert.Equal((2, 16, 16), (happenings.Causes["connect-failed"], happenings.Causes["no-progress"], happenings.Causes["conflict"]));
+        Assert.Equal(3, happenings.Causes.Count);
         Assert.Equal(1, happenings.DeadLettered);
     }
 

@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json;
 using Bridge.Host.StatusPage;
 using Bridge.TestKit;
-using StackExchange.Redis;
 
 namespace Bridge.Integration.Tests.Host.StatusPage;
 

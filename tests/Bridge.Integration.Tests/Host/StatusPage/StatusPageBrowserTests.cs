@@ -40,6 +40,9 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         await page.UntilAsync("Number(document.querySelector('#actors tr[data-key=\"bridges/main/connection\"] td:nth-child(4)').innerText) > 0", "the connection is given messages");
         Assert.Contains("writer", await page.AskAsync("document.querySelector('#actors').innerText"), StringComparison.Ordinal);
 
+        await page.AskAsync("document.querySelector('#spans button').click()");
+        await PictureAsync(page, "load");
+
         // What the chart shows at a moment, by keyboard.
         await page.AskAsync("document.querySelector('#chart-rate svg').focus()");
         await page.PressAsync("ArrowLeft");
@@ -58,10 +61,12 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         await page.UntilAsync("document.querySelector('#bridges').innerText.includes('● connected')", "the bridge is connected");
 
         Stage.Link.Down();
+        Stage.Link.ResetPeer();
         await page.UntilAsync(
             "!document.querySelector('#trouble').hidden && document.querySelector('#trouble').innerText.includes('main: XMPP')", "the trouble is told", TimeSpan.FromSeconds(5));
         await page.UntilAsync("document.querySelector('#bridges').innerText.includes('▲')", "the state is told by sign and word");
         await page.UntilAsync("document.querySelector('#reconnects').innerText.includes('connect-failed: the server refused')", "the cause is told");
+        Assert.Contains("socket-failed", await page.AskAsync("document.querySelector('#reconnects').innerText"), StringComparison.Ordinal);
         await page.UntilAsync("document.title.startsWith('▲ 1 not ready')", "the title tells it too");
         await PictureAsync(page, "fault");
         Stage.Link.Up();
