@@ -37,7 +37,7 @@ public sealed partial class Chromium : IAsyncDisposable
                     .. Environment.UserName == "root" ? ["--no-sandbox"] : (string[])[],
                     "about:blank",
                 ],
-                new Dictionary<string, string?> { ["HOME"] = browser._process.Folder, ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:" });
+                new Dictionary<string, string?> { ["HOME"] = browser._process.Folder, ["TMPDIR"] = browser._process.Folder, ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:" });
             var line = await browser._process.LineAsync(line => Listening().IsMatch(line), StartTimeout);
             browser._tools = await DevTools.ConnectAsync(new Uri(Listening().Match(line).Groups[1].Value));
             return browser;

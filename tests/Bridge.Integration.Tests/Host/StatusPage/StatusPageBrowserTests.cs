@@ -1,3 +1,4 @@
+using System.Globalization;
 using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.Host.StatusPage;
@@ -34,6 +35,9 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
             () => string.Join(", ", rates));
         await page.UntilAsync("document.querySelector('#chart-rate path.first') && document.querySelector('#chart-time path.first')", "the charts have lines");
         Assert.All(rates.Where(rate => rate != "–"), rate => Assert.EndsWith("/s", rate, StringComparison.Ordinal));
+
+        // Which nodes there are, and what they own.
+        await page.UntilAsync("document.querySelector('#nodes').innerText.includes('● up') && document.querySelector('#nodes').innerText.includes('main')", "the node is told");
 
         // Who supervises whom, and what each is given.
         await page.UntilAsync("document.querySelector('#actors tr[data-key=\"bridges/main/connection\"]')", "the actors are told");
@@ -116,8 +120,15 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
     [InlineData(360, true)]
     public async Task It_fits_a_screen_and_a_phone_in_light_and_dark(int width, bool dark)
     {
+        if (await Stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead") == 0)
+        {
+            // With a detail that has no place to break.
+            await Stage.Redis.ListRightPushAsync("xmpp:outbound", $$"""{"to":"ada@example.test","{{new string('x', 200)}}":1}""");
+            await Stage.BuryAsync(1);
+        }
+
         await using var page = await OpenAsync(width, dark);
-        await page.UntilAsync("document.querySelector('#chart-rate path.first') && document.querySelector('#dead-count').innerText !== ''", "the page is whole");
+        await page.UntilAsync("document.querySelector('#chart-rate path.first') && document.querySelector('#letters tr') && document.querySelector('#nodes tr')", "the page is whole");
 
         Assert.Equal("0", await page.AskAsync("document.documentElement.scrollWidth - document.documentElement.clientWidth"));
         // Black on white or white on black, and each readable: the contrast of the ink and of the faint ink on paper, as WCAG counts it.
@@ -205,7 +216,14 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
 
         internal Chromium Browser { get; private set; } = null!;
 
-        async Task IAsyncLifetime.InitializeAsync() => (Stage, Browser) = (await StatusPageStage.StartAsync(), await Chromium.StartAsync());
+        async Task IAsyncLifetime.InitializeAsync() => (Stage, Browser) = (await StartAsync(), await Chromium.StartAsync());
+
+        // A cluster of one node, so that the page has nodes to show.
+        private static Task<StatusPageStage> StartAsync()
+        {
+            var port = FreePorts.Next().ToString(CultureInfo.InvariantCulture);
+            return StatusPageStage.StartAsync("", ("BRIDGE_CLUSTER_SEEDS", "127.0.0.1:" + port), ("BRIDGE_CLUSTER_PORT", port));
+        }
 
         async Task IAsyncLifetime.DisposeAsync()
         {
