@@ -21,6 +21,7 @@ internal static class BridgeCommandLine
                               or held (and then lived on for the hold)      (held)
           BRIDGE_HOLD         the hold, with its unit                       (2s)
           BRIDGE_HTTP         /health/live, /health/ready, /metrics; or off (127.0.0.1:9180)
+          BRIDGE_OTLP_ENDPOINT  a collector of metrics and traces, http://host:port; see `bridge config`
           BRIDGE_CLUSTER_SEEDS, _HOST, _PORT, _BIND
                               nodes that know one another; see `bridge config`
 

@@ -12,6 +12,9 @@ internal static class EnvironmentKeys
     /// <summary>Where HTTP is served.</summary>
     public const string Http = "BRIDGE_HTTP";
 
+    /// <summary>Where metrics and traces are sent.</summary>
+    public const string OtlpEndpoint = "BRIDGE_OTLP_ENDPOINT";
+
     /// <summary>Variables of the cluster: name, and the path of the setting within it.</summary>
     public static readonly (string Variable, string Path)[] OfCluster =
     [
@@ -47,5 +50,6 @@ internal static class EnvironmentKeys
         .. OfCluster.Select(row => row.Variable),
         Secret,
         Http,
+        OtlpEndpoint,
     ];
 }
