@@ -24,6 +24,7 @@ internal static class BridgeCommandLine
           BRIDGE_HTTP_TOKEN   what the status page asks for, or
           BRIDGE_HTTP_TOKEN_FILE  a file that holds it; without, the page is open on the loopback,
                               and closed where others can reach it
+          BRIDGE_OTLP_ENDPOINT  a collector of metrics and traces, http://host:port; see `bridge config`
           BRIDGE_CLUSTER_SEEDS, _HOST, _PORT, _BIND
                               nodes that know one another; see `bridge config`
 

@@ -64,6 +64,7 @@ public static class ConfigurationReader
             "log.level",
             ("info", LogLevel.Information), ("debug", LogLevel.Debug), ("warning", LogLevel.Warning), ("error", LogLevel.Error));
         var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
+        var otlp = ReadOtlp(process);
         var cluster = ReadCluster(root, environment, mistakes);
         var bridges = ReadBridges(root, environment, readFile, mistakes);
         if (cluster is not null && mistakes.Count == 0 && cluster.IsOfDefaults && bridges.All(bridge => bridge.Queue.Redis != cluster.Redis))
@@ -76,10 +77,11 @@ public static class ConfigurationReader
                 Bridges = bridges,
                 Http = http,
                 Page = page,
+                Otlp = otlp,
                 LogLevel = logLevel,
                 LogFormat = logFormat,
                 Cluster = cluster,
-                ProcessFingerprint = string.Join('\n', http, page, Digest(page.Token), logLevel, logFormat, cluster is null ? "" : cluster with { Seeds = [] }, string.Join(',', cluster?.Seeds ?? []), akka.GetConfig("akka")?.Root),
+                ProcessFingerprint = string.Join('\n', http, page, Digest(page.Token), otlp, logLevel, logFormat, cluster is null ? "" : cluster with { Seeds = [] }, string.Join(',', cluster?.Seeds ?? []), akka.GetConfig("akka")?.Root),
                 Akka = AkkaOf(akka),
                 ClusterAkka = AkkaOf(clusterAkka),
             },
@@ -103,9 +105,28 @@ public static class ConfigurationReader
     private static ConfigurationSection ReadProcess(ConfigurationSection root, IReadOnlyDictionary<string, string> environment)
     {
         var process = (ConfigurationSection)root.Find("bridge")!;
-        return IsSet(environment, EnvironmentKeys.Http, out var http)
-            ? process.With("http", new ConfigurationValue(EnvironmentKeys.Http, null, http, null))
-            : process;
+        foreach (var (variable, path) in (ReadOnlySpan<(string, string)>)[(EnvironmentKeys.Http, "http"), (EnvironmentKeys.OtlpEndpoint, "otlp.endpoint")])
+            if (IsSet(environment, variable, out var value))
+                process = process.With(path, new ConfigurationValue(variable, null, value, null));
+        return process;
+    }
+
+    private static OtlpSettings? ReadOtlp(SettingReader process)
+    {
+        var text = process.Text("otlp.endpoint");
+        var carrier = process.Choice("otlp.protocol", ("grpc", OtlpCarrier.Grpc), ("http", OtlpCarrier.Http));
+        var every = process.Duration("otlp.every", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+        var timeout = process.Duration("otlp.timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        if (text.Length == 0)
+            return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint is { Scheme: "http" or "https", UserInfo: "", Query: "", Fragment: "", Host.Length: > 0 })
+            return new OtlpSettings(endpoint, carrier, every, timeout);
+        // It may hold a password, where none belongs.
+        process.Mistake(
+            "otlp.endpoint",
+            text.Contains('@', StringComparison.Ordinal) ? "a text that is no such address" : SettingReader.Quote(text),
+            "http://host:port or https://host:port of a collector, without user, password or query, or nothing");
+        return null;
     }
 
     private static HttpAddress? ReadHttp(SettingReader process)

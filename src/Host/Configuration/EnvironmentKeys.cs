@@ -18,6 +18,9 @@ internal static class EnvironmentKeys
     /// <summary>A file with that token.</summary>
     public const string HttpTokenFile = "BRIDGE_HTTP_TOKEN_FILE";
 
+    /// <summary>Where metrics and traces are sent.</summary>
+    public const string OtlpEndpoint = "BRIDGE_OTLP_ENDPOINT";
+
     /// <summary>Variables of the cluster: name, and the path of the setting within it.</summary>
     public static readonly (string Variable, string Path)[] OfCluster =
     [
@@ -55,5 +58,6 @@ internal static class EnvironmentKeys
         Http,
         HttpToken,
         HttpTokenFile,
+        OtlpEndpoint,
     ];
 }

@@ -39,6 +39,23 @@ public sealed class PageToken(string value)
     public override string ToString() => "***";
 }
 
+/// <summary>How OTLP is carried.</summary>
+public enum OtlpCarrier
+{
+    /// <summary>gRPC.</summary>
+    Grpc,
+
+    /// <summary>Protobuf by HTTP POST.</summary>
+    Http,
+}
+
+/// <summary>Where metrics and traces are sent.</summary>
+/// <param name="Endpoint">The collector: <c>http</c> or <c>https</c>.</param>
+/// <param name="Carrier">How.</param>
+/// <param name="Every">How often metrics are sent.</param>
+/// <param name="Timeout">How long one call may take.</param>
+public sealed record OtlpSettings(Uri Endpoint, OtlpCarrier Carrier, TimeSpan Every, TimeSpan Timeout);
+
 /// <summary>Everything the process needs to know, validated.</summary>
 public sealed record HostConfiguration
 {
@@ -50,6 +67,9 @@ public sealed record HostConfiguration
 
     /// <summary>Who may see the status page, and what it may do.</summary>
     public required PageSettings Page { get; init; }
+
+    /// <summary>Where metrics and traces are sent; null: nowhere.</summary>
+    public required OtlpSettings? Otlp { get; init; }
 
     /// <summary>The least level that is logged.</summary>
     public required LogLevel LogLevel { get; init; }

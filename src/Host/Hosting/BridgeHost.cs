@@ -55,6 +55,8 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
             builder.Services.AddHostedService<HttpServer>().AddStatusPage(configuration);
+        if (configuration.Otlp is not null)
+            builder.Services.AddHostedService<OtlpExport>();
         builder.Services.AddAkka("bridge", (akka, services) => akka
             .ConfigureLoggers(loggers => LogOutput.Configure(loggers, configuration))
             // Last, so that what an operator sets for Akka wins over what is set here.

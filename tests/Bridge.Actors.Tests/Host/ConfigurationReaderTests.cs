@@ -57,6 +57,37 @@ public sealed class ConfigurationReaderTests
     }
 
     [Fact]
+    public void Without_an_endpoint_nothing_is_sent_by_OTLP() =>
+        Assert.Null(Valid(["bridge.otlp.protocol = http"], ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")).Otlp);
+
+    [Fact]
+    public void An_endpoint_has_metrics_and_traces_sent_there()
+    {
+        Assert.Equal(
+            new OtlpSettings(new Uri("http://collector:4317"), OtlpCarrier.Grpc, Seconds(15), Seconds(5)),
+            Valid(["bridge.otlp.endpoint = \"http://elsewhere:1\""], ("BRIDGE_OTLP_ENDPOINT", "http://collector:4317")).Otlp);
+        Assert.Equal(
+            new OtlpSettings(new Uri("https://collector/otlp"), OtlpCarrier.Http, Seconds(1), Seconds(0.1)),
+            Valid(["bridge.otlp { endpoint = \"https://collector/otlp\", protocol = HTTP, every = 1s, timeout = 100ms }"]).Otlp);
+    }
+
+    [Theory]
+    [InlineData("endpoint = \"collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("endpoint = \"grpc://collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("endpoint = \"http://user:word@collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("protocol = thrift", "bridge.otlp.protocol")]
+    [InlineData("every = 10ms", "bridge.otlp.every")]
+    [InlineData("timeout = 2m", "bridge.otlp.timeout")]
+    [InlineData("headers = x", "bridge.otlp.headers")]
+    public void A_mistake_in_OTLP_is_told_without_what_may_be_a_password(string setting, string key)
+    {
+        var mistake = Assert.Single(Read([$"bridge.otlp {{ {setting} }}"], With(), []).Mistakes);
+
+        Assert.Equal(key, mistake.Key);
+        Assert.DoesNotContain("word", mistake.Found, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_seeds_there_is_no_cluster() => Assert.Null(Valid([], ("BRIDGE_CLUSTER_HOST", "node-1")).Cluster);
 
     [Fact]
