@@ -120,13 +120,9 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
     [InlineData(360, true)]
     public async Task It_fits_a_screen_and_a_phone_in_light_and_dark(int width, bool dark)
     {
-        if (await Stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead") == 0)
-        {
-            // With a detail that has no place to break.
-            await Stage.Redis.ListRightPushAsync("xmpp:outbound", $$"""{"to":"ada@example.test","{{new string('x', 200)}}":1}""");
-            await Stage.BuryAsync(1);
-        }
-
+        // One with a detail that has no place to break.
+        if (await Stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead") < 2)
+            await Stage.BuryAsync($$"""{"to":"ada@example.test","{{new string('x', 200)}}":1}""", StatusPageStage.Words);
         await using var page = await OpenAsync(width, dark);
         await page.UntilAsync("document.querySelector('#chart-rate path.first') && document.querySelector('#letters tr') && document.querySelector('#nodes tr')", "the page is whole");
 
@@ -153,8 +149,7 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         await using var stage = await StatusPageStage.StartAsync("bridge.page { payloads = on, changes = off }", ("BRIDGE_HTTP_TOKEN", Token));
         // What an app pushes is shown as text, also where it looks like more: in the detail, which names the field, and whole.
         const string hostile = """{"to":"ada@example.test","<img src=x onerror=alert(1)>":"<script>alert(2)</script>"}""";
-        await stage.Redis.ListRightPushAsync("xmpp:outbound", hostile);
-        await Eventually.TrueAsync(async () => await stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead") == 1, TimeSpan.FromSeconds(10), "it is dead-lettered");
+        await stage.BuryAsync(hostile);
         await using var page = await fixture.Browser.OpenAsync();
         await page.GoAsync(stage.Bridge.Http);
 

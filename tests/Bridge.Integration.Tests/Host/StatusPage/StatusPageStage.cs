@@ -69,12 +69,15 @@ internal sealed class StatusPageStage : IAsyncDisposable
 
     /// <summary>Pushes what is dead-lettered, and waits until it is.</summary>
     /// <returns>Ids of all dead letters, oldest first.</returns>
-    public async Task<string[]> BuryAsync(int count)
+    public Task<string[]> BuryAsync(int count) => BuryAsync([.. Enumerable.Range(0, count).Select(number => $"{Words} {number}")]);
+
+    /// <inheritdoc cref="BuryAsync(int)"/>
+    public async Task<string[]> BuryAsync(params string[] payloads)
     {
         var there = await Redis.StreamLengthAsync("{xmpp:outbound}:dead");
-        await Redis.ListRightPushAsync("xmpp:outbound", [.. Enumerable.Range(0, count).Select(number => (RedisValue)$"{Words} {number}")]);
+        await Redis.ListRightPushAsync("xmpp:outbound", [.. payloads.Select(payload => (RedisValue)payload)]);
         await Eventually.TrueAsync(
-            async () => await Redis.StreamLengthAsync("{xmpp:outbound}:dead") == there + count, TimeSpan.FromSeconds(10), "all are dead-lettered");
+            async () => await Redis.StreamLengthAsync("{xmpp:outbound}:dead") == there + payloads.Length, TimeSpan.FromSeconds(10), "all are dead-lettered");
         return [.. (await Redis.StreamRangeAsync("{xmpp:outbound}:dead")).Select(entry => (string)entry.Id!)];
     }
 
