@@ -33,6 +33,7 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
             .SetResourceBuilder(Describe())
             .AddMeter(BridgeMetrics.MeterName)
             .AddMeter("System.Runtime")
+            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
             .AddOtlpExporter((exporter, reader) =>
             {
                 Configure(exporter, settings, "v1/metrics");
