@@ -95,6 +95,8 @@ internal sealed partial class HttpServer(
             .AddMeter(BridgeMetrics.MeterName)
             // What the runtime itself counts: memory, collections, threads.
             .AddMeter("System.Runtime")
+            // Room for 2,000 series of each instrument is made beforehand, 150 KiB; these have a few.
+            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
             .AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

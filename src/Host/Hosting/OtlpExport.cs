@@ -30,9 +30,10 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
         faults = new ExporterFaults(time, words => LogNotSent(settings.Endpoint, words));
         metrics = Sdk.CreateMeterProviderBuilder()
             .ConfigureServices(WithoutEnvironment)
-            .ConfigureResource(Describe)
+            .SetResourceBuilder(Describe())
             .AddMeter(BridgeMetrics.MeterName)
             .AddMeter("System.Runtime")
+            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
             .AddOtlpExporter((exporter, reader) =>
             {
                 Configure(exporter, settings, "v1/metrics");
@@ -43,7 +44,7 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
             .Build();
         traces = Sdk.CreateTracerProviderBuilder()
             .ConfigureServices(WithoutEnvironment)
-            .ConfigureResource(Describe)
+            .SetResourceBuilder(Describe())
             // The app decides, by the flag of its traceparent.
             .SetSampler(new ParentBasedSampler(new AlwaysOnSampler()))
             .AddSource(DeliverySpans.SourceName)
@@ -86,8 +87,8 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
     private static void WithoutEnvironment(IServiceCollection services) =>
         services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
 
-    private static void Describe(ResourceBuilder resource) =>
-        resource.AddService("bridge", serviceVersion: ProgramVersion.Text, autoGenerateServiceInstanceId: false, serviceInstanceId: Environment.MachineName);
+    private static ResourceBuilder Describe() =>
+        ResourceBuilder.CreateEmpty().AddTelemetrySdk().AddService("bridge", serviceVersion: ProgramVersion.Text, autoGenerateServiceInstanceId: false, serviceInstanceId: Environment.MachineName);
 
     [LoggerMessage(LogLevel.Information, "Metrics and traces go to {Endpoint} by OTLP ({Carrier})")]
     private partial void LogSending(Uri endpoint, OtlpCarrier carrier);

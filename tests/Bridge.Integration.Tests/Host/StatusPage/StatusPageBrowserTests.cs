@@ -67,7 +67,7 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
         Stage.Link.Down();
         Stage.Link.ResetPeer();
         await page.UntilAsync(
-            "!document.querySelector('#trouble').hidden && document.querySelector('#trouble').innerText.includes('main: XMPP')", "the trouble is told", TimeSpan.FromSeconds(5));
+            "!document.querySelector('#trouble').hidden && document.querySelector('#trouble').innerText.includes('main: XMPP')", "the trouble is told", TimeSpan.FromSeconds(10));
         await page.UntilAsync("document.querySelector('#bridges').innerText.includes('▲')", "the state is told by sign and word");
         await page.UntilAsync("document.querySelector('#reconnects').innerText.includes('connect-failed: the server refused')", "the cause is told");
         Assert.Contains("socket-failed", await page.AskAsync("document.querySelector('#reconnects').innerText"), StringComparison.Ordinal);
