@@ -643,7 +643,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void CreateLease()
     {
-        _lease = Context.Watch(Context.ActorOf(LeaseActor.Props(_settings.Lease, _parts.OpenLease, _parts.Time)));
+        _lease = Context.Watch(Context.ActorOf(LeaseActor.Props(_settings.Lease, _parts.OpenLease, _parts.Time), "lease"));
         if (_preference is { } preference)
             _lease.Tell(preference);
         if (_ownership is null && GenerationIsGone)
@@ -652,7 +652,8 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
 
     private void CreatePublisher()
     {
-        _publisher = Context.Watch(Context.ActorOf(InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _settings.Inbound, _parts.OpenInbound, _metrics)));
+        _publisher = Context.Watch(Context.ActorOf(
+            InboundPublisherActor.Props(_settings.Outcomes, _parts.OpenOutcomes, _settings.Inbound, _parts.OpenInbound, _metrics), "publisher"));
         // What its predecessor had and did not deliver.
         _connection?.Tell(XmppConnectionActor.HandInboundOver.Instance);
         if (_ownership is not null)
@@ -683,6 +684,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
                 : Sender.Equals(_intake) ? BridgeActorKind.Intake
                 : BridgeActorKind.Lease;
             _metrics.Restarted(kind);
+            Context.System.EventStream.Publish(new ActorFailed(Sender, cause));
             var words = $"{kind}: {cause.GetType().Name}: {cause.Message}";
             if (words != _lastCause)
                 _log.ActorFailed(cause, _settings.Name, kind, cause.Message);

@@ -283,5 +283,9 @@ public sealed class BridgesActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>Stopped, not restarted in place: see <see cref="OnBridgeEnded" />.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
+    {
+        Context.System.EventStream.Publish(new ActorFailed(Sender, cause));
+        return Directive.Stop;
+    });
 }

@@ -23,6 +23,7 @@ public sealed record BridgeProcessOptions
 public sealed class BridgeProcess : IAsyncDisposable
 {
     private readonly BridgeProcessOptions _options;
+    private readonly string _address;
     private readonly HttpClient _http;
 
     /// <summary>Writes the configuration; starts nothing yet.</summary>
@@ -32,7 +33,9 @@ public sealed class BridgeProcess : IAsyncDisposable
         Process = new ServerProcess("bridge");
         var address = options.Environment.GetValueOrDefault("BRIDGE_HTTP")
             ?? string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{FreePorts.Next()}");
-        _http = new HttpClient { BaseAddress = new Uri($"http://{address}"), Timeout = TimeSpan.FromSeconds(5) };
+        _address = address;
+        // Every address of the machine is asked for on the loopback.
+        _http = new HttpClient { BaseAddress = new Uri($"http://{(address.StartsWith("*:", StringComparison.Ordinal) ? "127.0.0.1" + address[1..] : address)}"), Timeout = TimeSpan.FromSeconds(5) };
         if (options.Configuration is { } hocon)
             File.WriteAllText(ConfigurationFile, hocon);
     }
@@ -79,7 +82,7 @@ public sealed class BridgeProcess : IAsyncDisposable
             arguments.AddRange(["--config", ConfigurationFile]);
         var environment = new Dictionary<string, string?>(_options.Environment)
         {
-            ["BRIDGE_HTTP"] = Http.Authority,
+            ["BRIDGE_HTTP"] = _address,
         };
         Process.Start("dotnet", arguments, environment);
     }

@@ -3,6 +3,7 @@ using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
 using Bridge.Stanzas;
+using Bridge.Telemetry;
 
 namespace Bridge.Connection;
 
@@ -19,12 +20,14 @@ internal readonly record struct WriteStep(EncodedBatch? Batch, int Offset, int L
 /// <param name="Missing">Earlier barriers that did not return before it: somebody else gets part of our stream.</param>
 /// <param name="RoundTrip">From its write to its return.</param>
 /// <param name="OldestTakenAt">When the first of the confirmed entries was taken; default when none was confirmed.</param>
+/// <param name="OldestPushedAtMs">When the one of them was pushed that was pushed first, see <see cref="EncodedEntry.PushedAtMs" />; 0 where that is known of none.</param>
 internal readonly record struct BarrierOutcome(
     bool Expected,
     int ConfirmedEntries,
     int Missing,
     TimeSpan RoundTrip,
-    DateTimeOffset OldestTakenAt);
+    DateTimeOffset OldestTakenAt,
+    long OldestPushedAtMs);
 
 /// <summary>A prefix of the journal that may leave it, and entries to dead-letter.</summary>
 /// <param name="UpTo">Up to and including this position; <see cref="EntryPosition.Zero" /> when nothing may leave.</param>
@@ -54,7 +57,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         public bool LastOfBatch;
         public Rejection Rejection;
         public DateTimeOffset TakenAt;
+        public long PushedAtMs;
         public OpenTicket? Ticket;
+        public DeliveryTrace? Trace;
         public ulong Recipient;
 
         // Its ending has been told: it is not written again.
@@ -63,6 +68,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         // A predecessor saw it confirmed: it is not written, and is held as if it had been now.
         public bool WasConfirmed;
     }
+
+    private static readonly List<FinishedTrace> NoTraces = [];
 
     private static readonly Rejection Repeated = new(RejectionReason.Duplicate, -1, "another message with this id is sent");
 
@@ -102,6 +109,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     private EntryPosition _writtenUpTo = EntryPosition.Zero;
     private TimeSpan _provenAliveAt = TimeSpan.MinValue;
 
+    private List<FinishedTrace> _finished = [];
+    private int _traced;
+
     /// <summary>Entries released by the writers and not confirmed.</summary>
     public int UnconfirmedEntries => (int)(_end - _first);
 
@@ -119,6 +129,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
 
     /// <summary>Entries that ended by themselves and that <see cref="TakeSettleable" /> has not handed out yet.</summary>
     public int PendingEndings => _ended.Count;
+
+    /// <summary>Traced entries whose way is not told, because so many were under way.</summary>
+    public long UntoldTraces { get; private set; }
 
     /// <summary>Barriers written and not returned.</summary>
     public int OutstandingBarriers => _barriers.Count;
@@ -190,8 +203,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 // What was sent is not rejected for having expired since.
                 Rejection = hasEnded || wasConfirmed ? default : isRepeated ? Repeated : entry.Rejection,
                 TakenAt = entry.TakenAt,
+                PushedAtMs = entry.PushedAtMs,
                 LastOfBatch = i == entries.Length - 1,
                 Ticket = ticket,
+                Trace = hasEnded || wasConfirmed ? null : Follow(entry.Trace),
                 Attempts = attempts,
                 HasEnded = hasEnded,
                 WasConfirmed = wasConfirmed,
@@ -267,9 +282,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
 
         _provenAliveAt = barrier.WrittenAt;
         var takenAt = _first < barrier.UpTo ? At(_first).TakenAt : default;
-        var confirmed = Confirm(barrier.UpTo, now);
+        var confirmed = Confirm(barrier.UpTo, now, out var pushedAt);
         AbsorbUnsentFront(now);
-        return new BarrierOutcome(true, confirmed, missing, now - barrier.WrittenAt, takenAt);
+        return new BarrierOutcome(true, confirmed, missing, now - barrier.WrittenAt, takenAt, pushedAt);
     }
 
     /// <summary>
@@ -310,6 +325,30 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         var ended = _ended;
         _ended = [];
         return ended;
+    }
+
+    /// <summary>Traced entries whose way is over and that were not handed out yet.</summary>
+    public IReadOnlyList<FinishedTrace> TakeFinishedTraces()
+    {
+        if (_finished.Count == 0)
+            return NoTraces;
+        var finished = _finished;
+        _finished = [];
+        return finished;
+    }
+
+    private DeliveryTrace? Follow(DeliveryTrace? trace)
+    {
+        if (trace is null)
+            return null;
+        if (_traced >= DeliverySpans.MostUnderWay)
+        {
+            UntoldTraces++;
+            return null;
+        }
+
+        _traced++;
+        return trace;
     }
 
     /// <summary>Whether a hold is over but for the barrier that proves it, and none is on its way.</summary>
@@ -509,6 +548,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                     ticket.WrittenAt = now;
                     ticket.Attempts++;
                 }
+
+                if (item.Trace is { } trace)
+                    trace.WrittenAt = now;
             }
 
             _written++;
@@ -517,8 +559,9 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         return new WriteStep(batch, start, length, 0);
     }
 
-    private int Confirm(long upTo, TimeSpan now)
+    private int Confirm(long upTo, TimeSpan now, out long oldestPushedAt)
     {
+        oldestPushedAt = 0;
         if (upTo <= _first)
             return 0;
         var range = new HeldRange { BeganAt = now, ConfirmedAt = now };
@@ -529,6 +572,10 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
             ref var item = ref At(_first);
             if (item.Ticket is { } ticket && item.Length > 0)
                 ticket.ConfirmedAt = now;
+            if (item.PushedAtMs > 0 && item.Length > 0 && (oldestPushedAt == 0 || item.PushedAtMs < oldestPushedAt))
+                oldestPushedAt = item.PushedAtMs;
+            if (item.Trace is { } trace && item.Length > 0)
+                _finished.Add(new FinishedTrace(trace, now, item.Attempts, null));
             AddFrontTo(range);
         }
 
@@ -583,7 +630,11 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         HeldEntries++;
         HeldBytes += item.PayloadLength;
         if (item.Rejection.Reason != RejectionReason.None)
+        {
             _ended.Add(endings.Dead(item.Position, item.Rejection, item.Attempts, item.Ticket));
+            if (item.Trace is { } trace)
+                _finished.Add(new FinishedTrace(trace, default, item.Attempts, item.Rejection.Reason.WireName()));
+        }
 
         DropFront();
     }
@@ -595,6 +646,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         UnconfirmedBytes -= item.Length;
         if (_first < _written)
             _writtenBytes -= item.Length;
+        if (item.Trace is not null)
+            _traced--;
         if (item.LastOfBatch)
             item.Batch.Release();
         item = default;

@@ -243,6 +243,8 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     private TimeSpan _writerFailuresSince;
     private string? _lastWriterFailure;
 
+    private long _untoldTraces;
+
     private bool _draining;
     private bool _drainExpired;
     private RedisPullerActor.TakingStopped? _takingStopped;
@@ -855,11 +857,15 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
 
         if (outcome.ConfirmedEntries > 0)
         {
-            _metrics.Confirmed(outcome.ConfirmedEntries, _time.GetUtcNow() - outcome.OldestTakenAt);
+            var now = _time.GetUtcNow();
+            _metrics.Confirmed(outcome.ConfirmedEntries, now - outcome.OldestTakenAt);
+            if (outcome.OldestPushedAtMs > 0)
+                _metrics.Delivered(now - DateTimeOffset.FromUnixTimeMilliseconds(outcome.OldestPushedAtMs));
             if (_window.ConfirmedUpTo > _furthestConfirmed)
                 _furthestConfirmed = _window.ConfirmedUpTo;
         }
 
+        TellTraces();
         AdvanceBisection();
         // What is less than a batch waits for the tick: at a thousand messages a second, settlements that each
         // came by themselves were what made its slowest ones slow (docs/performance.md).
@@ -995,17 +1001,35 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
             {
                 _releasedBytes += entry.PayloadLength;
                 if (entry.IsRejected)
-                    _metrics.Rejected(entry.Rejection.Reason);
+                    CountRejected(entry.Rejection.Reason);
             }
 
             _window.Append(next, Now);
         }
 
         ApplyConvictions();
+        TellTraces();
         WriteOut();
         Settle();
         TellWindow();
         TryFinishDrain();
+    }
+
+    private void TellTraces()
+    {
+        if (_window.TakeFinishedTraces() is { Count: > 0 } finished)
+            DeliverySpans.Tell(finished, _settings.Name, Now, _time.GetUtcNow());
+        if (_window.UntoldTraces == _untoldTraces)
+            return;
+        _metrics.TracesDropped(_window.UntoldTraces - _untoldTraces);
+        _untoldTraces = _window.UntoldTraces;
+    }
+
+    private void CountRejected(RejectionReason reason)
+    {
+        _metrics.Rejected(reason);
+        if (reason == RejectionReason.Expired)
+            _metrics.Expired(1);
     }
 
     private void OnEncodingFailed(StanzaWriterActor.EncodingFailed message)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
+using Bridge.Telemetry;
 
 namespace Bridge.Stanzas;
 
@@ -32,6 +33,12 @@ public readonly record struct EncodedEntry(
 
     /// <summary>What was said of it when it was put off, if it was.</summary>
     public Deferred? Deferred { get; init; }
+
+    /// <summary>See <see cref="EncodeResult.PushedAt" />: milliseconds of Unix time; 0 for null.</summary>
+    public long PushedAtMs { get; init; }
+
+    /// <summary>See <see cref="EncodeResult.Trace" />.</summary>
+    public DeliveryTrace? Trace { get; init; }
 
     /// <summary>Whether it may be sent later than now: nearly none may.</summary>
     internal bool MayBePutOff => (NotYet is not null || Recipient != 0) && !IsRejected;

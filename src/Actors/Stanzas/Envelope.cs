@@ -67,6 +67,9 @@ internal enum EnvelopeField
 
     /// <summary>When it is to be sent.</summary>
     NotBefore,
+
+    /// <summary>The app's span (W3C Trace Context).</summary>
+    TraceParent,
 }
 
 /// <summary>Processing hints of XEP-0334.</summary>
@@ -124,6 +127,9 @@ internal ref struct Envelope
     /// <summary>Bytes of <c>replyTo</c>.</summary>
     public const int MaxReplyToBytes = 512;
 
+    /// <summary>Bytes of <c>traceparent</c>: more than any version of it has.</summary>
+    public const int MaxTraceParentBytes = 512;
+
     /// <summary>Bytes of <c>id</c> and of <c>thread</c>.</summary>
     public const int MaxIdBytes = 1023;
 
@@ -141,6 +147,7 @@ internal ref struct Envelope
     [
         "to", "from", "id", "type", "body", "subject", "thread", "lang", "xml", "stanza",
         "ttl", "expires", "store", "meta", "at", "replyTo", "receipt", "timeout", "notBefore",
+        "traceparent",
     ];
 
     /// <summary>Message types (RFC 6121 §5.2.2); errors are answers, which no app originates.</summary>
@@ -150,7 +157,7 @@ internal ref struct Envelope
     public static readonly ImmutableArray<string> HintNames = ["store", "no-store", "no-copy", "no-permanent-store"];
 
     // The longest name, each of its characters written as an escape of six.
-    private const int MaxEscapedNameBytes = 6 * 9;
+    private const int MaxEscapedNameBytes = 6 * 11;
 
     // Each character of a time with nanoseconds and an offset written as an escape of six.
     private const int LongestTime = 6 * 36;
@@ -234,6 +241,9 @@ internal ref struct Envelope
 
     /// <summary>When it is to be sent, at the earliest.</summary>
     public DateTimeOffset? NotBefore;
+
+    /// <summary>The app's span, as it was written.</summary>
+    public EnvelopeText TraceParent;
 
     /// <summary>Where <c>receipt</c> stands; -1 where it does not.</summary>
     public readonly int ReceiptOffset => _receiptOffset;
@@ -341,7 +351,7 @@ internal ref struct Envelope
             case EnvelopeField.Timeout:
                 _timeoutOffset = offset;
                 break;
-            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo or EnvelopeField.NotBefore:
+            case EnvelopeField.Stanza or EnvelopeField.Meta or EnvelopeField.At or EnvelopeField.ReplyTo or EnvelopeField.NotBefore or EnvelopeField.TraceParent:
                 break;
             default:
                 // What a whole stanza says itself.
@@ -370,6 +380,7 @@ internal ref struct Envelope
         EnvelopeField.At => ReadTime(ref reader, field, out At, out fault),
         EnvelopeField.NotBefore => ReadTime(ref reader, field, out NotBefore, out fault),
         EnvelopeField.Store => ReadStore(ref reader, out fault),
+        EnvelopeField.TraceParent => ReadText(ref reader, field, MaxTraceParentBytes, out TraceParent, out fault),
         EnvelopeField.ReplyTo => ReadReplyTo(ref reader, out fault),
         _ => ReadMeta(ref reader, out fault),
     };

@@ -2,6 +2,7 @@ using System.Buffers;
 using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
+using Bridge.Telemetry;
 
 namespace Bridge.Stanzas;
 
@@ -33,6 +34,15 @@ public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash,
 
     /// <summary>What was said of it when it was put off, if it was.</summary>
     public Deferred? Deferred { get; init; }
+
+    /// <summary>
+    /// From when on its delivery counts: its push, or the later time before which it was not to be sent. Null where nobody knows,
+    /// and for one that was put off.
+    /// </summary>
+    public DateTimeOffset? PushedAt { get; init; }
+
+    /// <summary>Set where the app traces it and somebody listens.</summary>
+    public DeliveryTrace? Trace { get; init; }
 
     /// <summary>Whether the stanza's bytes were appended to the output.</summary>
     public bool Accepted => Rejection.Reason == RejectionReason.None && NotYet is null;

@@ -4,6 +4,7 @@ using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
 using Bridge.Settings;
+using Bridge.Telemetry;
 
 namespace Bridge.Stanzas;
 
@@ -72,6 +73,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
     private static EncodeResult Again(in EncodeResult result, Deferred deferred) => result with
     {
         Deferred = deferred,
+        PushedAt = null,
         Ticket = result.Ticket is { } ticket ? ticket with { PriorAttempts = deferred.Attempts, Overtaken = deferred.Overtaken } : null,
     };
 
@@ -141,7 +143,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var id = raw.AddId ? generatedId : Plain(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped);
-        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer)) { Recipient = RecipientOf(to) };
+        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer)) { Recipient = RecipientOf(to), PushedAt = pushedAt };
     }
 
     // A receipt is for what a person reads (XEP-0184 §5.1), and not for many at once (§5.3). A request is answered in any case
@@ -250,6 +252,9 @@ public sealed class StanzaEncoder : IStanzaEncoder
             var result = !accepted ? new EncodeResult(fault, 0)
                 : envelope.Stanza.Exists ? EncodeInnerStanza(envelope, entry, wish, output, now)
                 : EncodeFields(envelope, entry, wish, output, now);
+            if (envelope.TraceParent.Exists && result.NotYet is null && DeliverySpans.AreWanted
+                && TraceParent.TryRead(envelope.Bytes(envelope.TraceParent), out var parent))
+                result = result with { Trace = new DeliveryTrace(parent, envelope.At ?? entry.PushedAt, entry.TakenAt) };
             return result.Accepted || (result.NotYet is null && _outcomes == OutcomeMode.None && wish.ReplyTo is null)
                 ? result
                 : result with { Ticket = TicketOfRejected(envelope, entry, wish) };
@@ -286,7 +291,7 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         var result = EncodeRaw(stanza, entry, envelope.At ?? entry.PushedAt, wish, output, now);
         return result.Accepted || result.Rejection.Reason is RejectionReason.Oversize or RejectionReason.JsonConflictingFields
-            ? result
+            ? result with { PushedAt = Later(result.PushedAt, envelope.NotBefore) }
             : Inner(RejectionReason.JsonStanzaInvalid, result.Rejection, envelope, envelope.Stanza, start);
     }
 
@@ -344,7 +349,11 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var to = envelope.Bytes(envelope.To);
-        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, envelope.At ?? entry.PushedAt, answer)) { Recipient = RecipientOf(to) };
+        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, envelope.At ?? entry.PushedAt, answer))
+        {
+            Recipient = RecipientOf(to),
+            PushedAt = pushedAt,
+        };
     }
 
     private void WriteMessage(ref StanzaWriter writer, scoped in Envelope envelope, scoped in EnvelopeMessage message)

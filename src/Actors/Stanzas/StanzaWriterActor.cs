@@ -70,6 +70,8 @@ public sealed class StanzaWriterActor : ReceiveActor
             // A rejected entry must leave no byte behind, whatever the encoder had begun.
             if (!result.Accepted)
                 output.Truncate(start);
+            if (result.Trace is { } trace)
+                (trace.EncodeBeganAt, trace.EncodedAt) = (now, _time.GetUtcNow());
             encoded[i] = new EncodedEntry(
                 entry.Position,
                 start,
@@ -83,6 +85,8 @@ public sealed class StanzaWriterActor : ReceiveActor
                 NotYet = result.NotYet,
                 Recipient = result.Recipient,
                 Deferred = result.Deferred,
+                Trace = result.Trace,
+                PushedAtMs = result.PushedAt?.ToUnixTimeMilliseconds() ?? 0,
             };
         }
 

@@ -146,6 +146,7 @@ public sealed class BridgeMetrics
     private static readonly Counter<long> PubSubWindowsCounter = Meter.CreateCounter<long>("bridge.pubsub.windows", "{window}", "Times in which an owner did not listen: what was published meanwhile is lost (Pub/Sub, best effort).");
     private static readonly Counter<long> PubSubMessagesCounter = Meter.CreateCounter<long>("bridge.pubsub.messages", "{message}", "Messages heard by Pub/Sub (best effort).");
     private static readonly Counter<long> PubSubDroppedCounter = Meter.CreateCounter<long>("bridge.pubsub.dropped", "{message}", "Messages heard by Pub/Sub (best effort) that did not come to the list.");
+    private static readonly Counter<long> TracesDroppedCounter = Meter.CreateCounter<long>("bridge.traces.dropped", "{entry}", "Traced entries whose way was not told, because so many were under way.");
     private static readonly Counter<long> ReconnectsCounter = Meter.CreateCounter<long>("bridge.reconnects", "{reconnect}", "Streams that ended or did not come about, and are tried again.");
     private static readonly Counter<long> RedisFaultsCounter = Meter.CreateCounter<long>("bridge.redis.faults", "{fault}", "Calls to Redis that failed.");
     private static readonly Counter<long> RestartsCounter = Meter.CreateCounter<long>("bridge.restarts", "{restart}", "Restarts of a bridge's actors.");
@@ -163,6 +164,10 @@ public sealed class BridgeMetrics
     private static readonly Histogram<double> ConfirmTimeHistogram = Meter.CreateHistogram<double>(
         "bridge.entry.confirm_time", "s", "From the take of an entry to its confirmation; one sample per barrier, of the oldest entry before it.", null,
         new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] });
+
+    private static readonly Histogram<double> DeliveryTimeHistogram = Meter.CreateHistogram<double>(
+        "bridge.entry.delivery_time", "s", "From the push of an entry, where its time is known, to its confirmation; one sample per barrier, of the oldest entry before it.", null,
+        new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600] });
 
     // Conversion is paid for once: the tags of a busy bridge cost no string per event.
     private static readonly FrozenDictionary<ReconnectCause, string> CauseNames = Names<ReconnectCause>();
@@ -202,6 +207,12 @@ public sealed class BridgeMetrics
         if (entries > 0 && oldest >= TimeSpan.Zero)
             ConfirmTimeHistogram.Record(oldest.TotalSeconds, bridge);
     }
+
+    /// <summary>
+    /// Entries were confirmed whose oldest was pushed so long ago, by the clocks of whoever pushed and of this machine: one that is
+    /// ahead counts as no time at all.
+    /// </summary>
+    public void Delivered(TimeSpan oldest) => DeliveryTimeHistogram.Record(Math.Max(0, oldest.TotalSeconds), bridge);
 
     /// <summary>Entries left the journal.</summary>
     public void Settled(long entries) => SettledCounter.Add(entries, bridge);
@@ -277,6 +288,9 @@ public sealed class BridgeMetrics
     /// <summary>Replies could not be put into their lists.</summary>
     public void RepliesDropped(long replies) => RepliesDroppedCounter.Add(replies, bridge);
 
+    /// <summary>The way of traced entries is not told.</summary>
+    public void TracesDropped(long entries) => TracesDroppedCounter.Add(entries, bridge);
+
     /// <summary>A window began in which an owner does not listen.</summary>
     public void PubSubWindowBegan() => PubSubWindowsCounter.Add(1, bridge);
 
@@ -331,6 +345,9 @@ public sealed class BridgeMetrics
         Resent(0);
         Expired(0);
         DeadLettersTrimmed(0);
+        PutOff(0);
+        TracesDropped(0);
+        AnswersDroppedCounter.Add(0, bridge);
         OutcomesDropped(0);
         RepliesDelivered(0);
         RepliesDropped(0);
@@ -352,6 +369,8 @@ public sealed class BridgeMetrics
             RestartsCounter.Add(0, bridge, new("actor", actor));
         foreach (var fault in FaultNames.Values)
             RedisFaultsCounter.Add(0, bridge, new("fault", fault));
+        foreach (var ending in Enum.GetValues<Ending>())
+            OutcomesCounter.Add(0, bridge, new("ending", ending.WireName()));
         foreach (var kind in InboundNames.Values)
             InboundCounter.Add(0, bridge, new("kind", kind));
         foreach (var kind in new[] { InboundKind.Message, InboundKind.Presence, InboundKind.Iq })

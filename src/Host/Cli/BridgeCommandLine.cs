@@ -20,7 +20,11 @@ internal static class BridgeCommandLine
           BRIDGE_CONFIRM      when a message leaves Redis: accepted (the server has routed it)
                               or held (and then lived on for the hold)      (held)
           BRIDGE_HOLD         the hold, with its unit                       (2s)
-          BRIDGE_HTTP         /health/live, /health/ready, /metrics; or off (127.0.0.1:9180)
+          BRIDGE_HTTP         status page, /health/…, /metrics; or off      (127.0.0.1:9180)
+          BRIDGE_HTTP_TOKEN   what the status page asks for, or
+          BRIDGE_HTTP_TOKEN_FILE  a file that holds it; without, the page is open on the loopback,
+                              and closed where others can reach it
+          BRIDGE_OTLP_ENDPOINT  a collector of metrics and traces, http://host:port; see `bridge config`
           BRIDGE_CLUSTER_SEEDS, _HOST, _PORT, _BIND
                               nodes that know one another; see `bridge config --reference`
 

@@ -20,14 +20,20 @@ internal static class ConfigurationSource
     public static async Task<HostConfiguration?> ReadAsync(IReadOnlyList<string> paths, TextWriter error, CancellationToken cancellation)
     {
         var result = await ReadAsync(paths, cancellation);
-        if (result.Configuration is not null)
-            return result.Configuration;
-        await error.WriteLineAsync(result.Mistakes.Length == 1
-            ? "bridge: a mistake in the configuration; nothing was started."
-            : $"bridge: {result.Mistakes.Length} mistakes in the configuration; nothing was started.");
-        foreach (var mistake in result.Mistakes)
-            await error.WriteLineAsync("  " + mistake);
-        return null;
+        if (result.Configuration is null)
+            await ComplainAsync(result.Mistakes, error);
+        return result.Configuration;
+    }
+
+    /// <summary>Reads the status page's token alone: of bridges nothing need be configured. Not known: every mistake is written to the error output.</summary>
+    public static async Task<(bool Known, PageToken? Token)> ReadTokenAsync(IReadOnlyList<string> paths, TextWriter error, CancellationToken cancellation)
+    {
+        var (files, unreadable) = await ReadFilesAsync(paths, cancellation);
+        var (token, mistakes) = ConfigurationReader.ReadToken(files, Environment(), File.ReadAllText);
+        if (unreadable.Count + mistakes.Length == 0)
+            return (true, token);
+        await ComplainAsync([.. unreadable, .. mistakes], error);
+        return (false, null);
     }
 
     /// <summary>Every setting as it holds; null after having written every mistake to the error output.</summary>
@@ -35,24 +41,23 @@ internal static class ConfigurationSource
     {
         if (await ReadAsync(paths, error, cancellation) is null)
             return null;
-        return ConfigurationReader.Effective(await ReadFilesAsync(paths, [], cancellation), Environment());
+        return ConfigurationReader.Effective((await ReadFilesAsync(paths, cancellation)).Files, Environment());
     }
 
     /// <summary>Reads the configuration, or finds every mistake.</summary>
     public static async Task<ConfigurationResult> ReadAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
     {
-        var mistakes = new List<ConfigurationMistake>();
-        var files = await ReadFilesAsync(paths, mistakes, cancellation);
+        var (files, mistakes) = await ReadFilesAsync(paths, cancellation);
         var result = ConfigurationReader.Read(files, Environment(), File.ReadAllText);
         // What an unreadable file would have set cannot be missed.
         mistakes.AddRange(mistakes.Count == 0 ? result.Mistakes : result.Mistakes.Where(mistake => mistake.File is not null));
         return mistakes.Count == 0 ? result : new ConfigurationResult(null, [.. mistakes]);
     }
 
-    private static async Task<List<ConfigurationText>> ReadFilesAsync(
-        IReadOnlyList<string> paths, List<ConfigurationMistake> mistakes, CancellationToken cancellation)
+    private static async Task<(List<ConfigurationText> Files, List<ConfigurationMistake> Mistakes)> ReadFilesAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
     {
         var files = new List<ConfigurationText>();
+        var mistakes = new List<ConfigurationMistake>();
         foreach (var path in paths)
         {
             try
@@ -66,7 +71,16 @@ internal static class ConfigurationSource
             }
         }
 
-        return files;
+        return (files, mistakes);
+    }
+
+    private static async Task ComplainAsync(IReadOnlyList<ConfigurationMistake> mistakes, TextWriter error)
+    {
+        await error.WriteLineAsync(mistakes.Count == 1
+            ? "bridge: a mistake in the configuration; nothing was started."
+            : $"bridge: {mistakes.Count} mistakes in the configuration; nothing was started.");
+        foreach (var mistake in mistakes)
+            await error.WriteLineAsync("  " + mistake);
     }
 
     private static Dictionary<string, string> Environment()

@@ -24,7 +24,6 @@ internal sealed partial class BridgeReader(
     List<ConfigurationMistake> mistakes)
 {
     private const int MiB = 1 << 20;
-    private const int LongestSecret = 4096;
     private const int MostPatterns = 64;
     private const int LongestPattern = 512;
 
@@ -340,37 +339,15 @@ internal sealed partial class BridgeReader(
             return "";
         }
 
-        if (ReadFile("xmpp.secret-file", file, allowed) is not { } content)
-            return "";
-
-        // Every editor and `echo` end a file with a newline, which is no part of the secret.
-        var trimmed = content.EndsWith("\r\n", StringComparison.Ordinal) ? content[..^2] : content.EndsWith('\n') ? content[..^1] : content;
-        if (trimmed.Length == 0)
-            read.Mistake("xmpp.secret-file", $"{SettingReader.Quote(file)}, which is empty", allowed);
-        else if (trimmed.Length > LongestSecret || trimmed.AsSpan().ContainsAny('\r', '\n', '\0'))
-            read.Mistake("xmpp.secret-file", $"{SettingReader.Quote(file)}, which holds more than one line", "a file with the secret alone, in one line");
-        return trimmed;
+        return ReadFile("xmpp.secret-file", file, allowed) is { } content ? read.Secret("xmpp.secret-file", file, content, allowed) : "";
     }
 
     private string? ReadFile(string path, string file, string allowed)
     {
-        try
-        {
-            var content = readFile(file);
-            contents.Add(content);
-            return content;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            var reason = exception switch
-            {
-                FileNotFoundException or DirectoryNotFoundException => "there is no such file",
-                UnauthorizedAccessException => "no permission, or a directory",
-                _ => "it is no readable file",
-            };
-            read.Mistake(path, $"{SettingReader.Quote(file)}, which cannot be read: {reason}", allowed);
+        if (read.FileText(path, file, allowed, readFile) is not { } content)
             return null;
-        }
+        contents.Add(content);
+        return content;
     }
 
     private TlsSettings ReadTls()

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using Akka.Configuration;
 using Bridge.Settings;
 using StackExchange.Redis;
@@ -57,10 +59,12 @@ public static class ConfigurationReader
         CheckVariables(environment, mistakes);
         var process = new SettingReader(ReadProcess(root, environment), mistakes);
         var http = ReadHttp(process);
+        var page = ReadPage(root, environment, readFile, mistakes);
         var logLevel = process.Choice(
             "log.level",
             ("info", LogLevel.Information), ("debug", LogLevel.Debug), ("warning", LogLevel.Warning), ("error", LogLevel.Error));
         var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
+        var otlp = ReadOtlp(process);
         var cluster = ReadCluster(root, environment, mistakes);
         var bridges = ReadBridges(root, environment, readFile, mistakes);
         if (cluster is not null && mistakes.Count == 0 && cluster.IsOfDefaults && bridges.All(bridge => bridge.Queue.Redis != cluster.Redis))
@@ -72,10 +76,12 @@ public static class ConfigurationReader
             {
                 Bridges = bridges,
                 Http = http,
+                Page = page,
+                Otlp = otlp,
                 LogLevel = logLevel,
                 LogFormat = logFormat,
                 Cluster = cluster,
-                ProcessFingerprint = string.Join('\n', http, logLevel, logFormat, cluster is null ? "" : cluster with { Seeds = [] }, string.Join(',', cluster?.Seeds ?? []), akka.GetConfig("akka")?.Root),
+                ProcessFingerprint = string.Join('\n', http, page, Digest(page.Token), otlp, logLevel, logFormat, cluster is null ? "" : cluster with { Seeds = [] }, string.Join(',', cluster?.Seeds ?? []), akka.GetConfig("akka")?.Root),
                 Akka = AkkaOf(akka),
                 ClusterAkka = AkkaOf(clusterAkka),
             },
@@ -99,9 +105,28 @@ public static class ConfigurationReader
     private static ConfigurationSection ReadProcess(ConfigurationSection root, IReadOnlyDictionary<string, string> environment)
     {
         var process = (ConfigurationSection)root.Find("bridge")!;
-        return IsSet(environment, EnvironmentKeys.Http, out var http)
-            ? process.With("http", new ConfigurationValue(EnvironmentKeys.Http, null, http, null))
-            : process;
+        foreach (var (variable, path) in (ReadOnlySpan<(string, string)>)[(EnvironmentKeys.Http, "http"), (EnvironmentKeys.OtlpEndpoint, "otlp.endpoint")])
+            if (IsSet(environment, variable, out var value))
+                process = process.With(path, new ConfigurationValue(variable, null, value, null));
+        return process;
+    }
+
+    private static OtlpSettings? ReadOtlp(SettingReader process)
+    {
+        var text = process.Text("otlp.endpoint");
+        var carrier = process.Choice("otlp.protocol", ("grpc", OtlpCarrier.Grpc), ("http", OtlpCarrier.Http));
+        var every = process.Duration("otlp.every", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+        var timeout = process.Duration("otlp.timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        if (text.Length == 0)
+            return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint is { Scheme: "http" or "https", UserInfo: "", Query: "", Fragment: "", Host.Length: > 0 })
+            return new OtlpSettings(endpoint, carrier, every, timeout);
+        // It may hold a password, where none belongs.
+        process.Mistake(
+            "otlp.endpoint",
+            text.Contains('@', StringComparison.Ordinal) ? "a text that is no such address" : SettingReader.Quote(text),
+            "http://host:port or https://host:port of a collector, without user, password or query, or nothing");
+        return null;
     }
 
     private static HttpAddress? ReadHttp(SettingReader process)
@@ -116,6 +141,68 @@ public static class ConfigurationReader
         process.Mistake("http", SettingReader.Quote(text), "address:port with an IP address, localhost or * for the address, such as 127.0.0.1:9180, or off");
         return null;
     }
+
+    /// <summary>
+    /// The token alone, for who asks another process and need not have bridges. Of what else is wrong with the files nothing is said.
+    /// </summary>
+    /// <param name="files">As in <see cref="Read" />.</param>
+    /// <param name="environment">As in <see cref="Read" />.</param>
+    /// <param name="readFile">As in <see cref="Read" />.</param>
+    public static (PageToken? Token, ImmutableArray<ConfigurationMistake> Mistakes) ReadToken(
+        IReadOnlyList<ConfigurationText> files,
+        IReadOnlyDictionary<string, string> environment,
+        Func<string, string> readFile)
+    {
+        var mistakes = new List<ConfigurationMistake>();
+        var root = HoconText.Parse(Reference, mistakes)!.Root;
+        foreach (var file in files)
+            if (HoconText.Parse(file, mistakes) is { } parsed)
+                root = root.With(parsed.Root);
+        return (ReadPage(root, environment, readFile, mistakes).Token, [.. mistakes]);
+    }
+
+    private static PageSettings ReadPage(
+        ConfigurationSection root,
+        IReadOnlyDictionary<string, string> environment,
+        Func<string, string> readFile,
+        List<ConfigurationMistake> mistakes)
+    {
+        const string
+            path = "token-file",
+            form = "16 to 256 letters, digits and -._~+/=, such as the output of `openssl rand -hex 32`",
+            allowed = "a file with the token, " + form;
+        if (root.Find("bridge", "page") is not ConfigurationSection section)
+            return new PageSettings(null, false, false); // Reported with the unknown keys.
+        if (IsSet(environment, EnvironmentKeys.HttpTokenFile, out var file))
+            section = section.With(path, new ConfigurationValue(EnvironmentKeys.HttpTokenFile, null, file, null));
+        var read = new SettingReader(section, mistakes);
+        file = read.Text(path);
+        string? token = null;
+        if (IsSet(environment, EnvironmentKeys.HttpToken, out var given))
+        {
+            token = given;
+            if (IsSet(environment, EnvironmentKeys.HttpTokenFile, out _))
+                mistakes.Add(new(EnvironmentKeys.HttpTokenFile, $"a value besides {EnvironmentKeys.HttpToken}", "one of the two"));
+            if (!IsToken(token))
+                mistakes.Add(new(EnvironmentKeys.HttpToken, "something that cannot be a token", form));
+        }
+        else if (file.Length > 0 && read.FileText(path, file, allowed, readFile) is { } text)
+        {
+            var before = mistakes.Count;
+            token = read.Secret(path, file, text, allowed);
+            if (mistakes.Count == before && !IsToken(token))
+                read.Mistake(path, $"{SettingReader.Quote(file)}, which holds something that cannot be a token", allowed);
+        }
+
+        return new PageSettings(token is null ? null : new PageToken(token), read.Switch("payloads"), read.Switch("changes"));
+
+        // What a header may carry as it is (RFC 6750 §2.1), and long enough not to be guessed.
+        static bool IsToken(string text) =>
+            text.Length is >= 16 and <= 256 && text.All(character => char.IsAsciiLetterOrDigit(character) || "-._~+/=".Contains(character, StringComparison.Ordinal));
+    }
+
+    private static string Digest(PageToken? token) =>
+        token is null ? "" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token.Reveal())));
 
     private static ClusterSettings? ReadCluster(
         ConfigurationSection root, IReadOnlyDictionary<string, string> environment, List<ConfigurationMistake> mistakes)
@@ -360,6 +447,8 @@ public static class ConfigurationReader
         // The value of an unknown setting is not shown: it may be a misplaced password.
         if (name is "secret" or "password")
             return new(node.Key, "a secret in a configuration file", "BRIDGE_SECRET, or a file named by BRIDGE_SECRET_FILE or xmpp.secret-file", node.File);
+        if (name is "token")
+            return new(node.Key, "a token in a configuration file", "BRIDGE_HTTP_TOKEN, or a file named by BRIDGE_HTTP_TOKEN_FILE or page.token-file", node.File);
         var allowed = "one of " + string.Join(", ", known.Children.Keys.Order(StringComparer.Ordinal));
         if (NearestName.Of(name, known.Children.Keys) is { } nearest)
             allowed = $"{nearest} (did you mean that?)";

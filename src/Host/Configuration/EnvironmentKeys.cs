@@ -12,6 +12,15 @@ internal static class EnvironmentKeys
     /// <summary>Where HTTP is served.</summary>
     public const string Http = "BRIDGE_HTTP";
 
+    /// <summary>The token of the status page itself.</summary>
+    public const string HttpToken = "BRIDGE_HTTP_TOKEN";
+
+    /// <summary>A file with that token.</summary>
+    public const string HttpTokenFile = "BRIDGE_HTTP_TOKEN_FILE";
+
+    /// <summary>Where metrics and traces are sent.</summary>
+    public const string OtlpEndpoint = "BRIDGE_OTLP_ENDPOINT";
+
     /// <summary>Variables of the cluster: name, and the path of the setting within it.</summary>
     public static readonly (string Variable, string Path)[] OfCluster =
     [
@@ -47,5 +56,8 @@ internal static class EnvironmentKeys
         .. OfCluster.Select(row => row.Variable),
         Secret,
         Http,
+        HttpToken,
+        HttpTokenFile,
+        OtlpEndpoint,
     ];
 }

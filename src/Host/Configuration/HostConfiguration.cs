@@ -22,6 +22,40 @@ public sealed record HttpAddress(string Host, int Port)
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 }
 
+/// <summary>The status page and what it asks for.</summary>
+/// <param name="Token">What who calls must show; null where there is none.</param>
+/// <param name="Payloads">Whether the payload of a dead letter may be shown.</param>
+/// <param name="Changes">Whether dead letters may be put back and thrown away.</param>
+public sealed record PageSettings(PageToken? Token, bool Payloads, bool Changes);
+
+/// <summary>A token, kept out of logs and messages.</summary>
+/// <param name="value">The token itself.</param>
+public sealed class PageToken(string value)
+{
+    /// <summary>The token itself; to be sent, or compared.</summary>
+    public string Reveal() => value;
+
+    /// <summary>Three stars, so that no log line or exception text can hold the token.</summary>
+    public override string ToString() => "***";
+}
+
+/// <summary>How OTLP is carried.</summary>
+public enum OtlpCarrier
+{
+    /// <summary>gRPC.</summary>
+    Grpc,
+
+    /// <summary>Protobuf by HTTP POST.</summary>
+    Http,
+}
+
+/// <summary>Where metrics and traces are sent.</summary>
+/// <param name="Endpoint">The collector: <c>http</c> or <c>https</c>.</param>
+/// <param name="Carrier">How.</param>
+/// <param name="Every">How often metrics are sent.</param>
+/// <param name="Timeout">How long one call may take.</param>
+public sealed record OtlpSettings(Uri Endpoint, OtlpCarrier Carrier, TimeSpan Every, TimeSpan Timeout);
+
 /// <summary>Everything the process needs to know, validated.</summary>
 public sealed record HostConfiguration
 {
@@ -30,6 +64,12 @@ public sealed record HostConfiguration
 
     /// <summary>Where health and metrics are served; null: nowhere.</summary>
     public required HttpAddress? Http { get; init; }
+
+    /// <summary>Who may see the status page, and what it may do.</summary>
+    public required PageSettings Page { get; init; }
+
+    /// <summary>Where metrics and traces are sent; null: nowhere.</summary>
+    public required OtlpSettings? Otlp { get; init; }
 
     /// <summary>The least level that is logged.</summary>
     public required LogLevel LogLevel { get; init; }

@@ -89,6 +89,38 @@ internal sealed class SettingReader(ConfigurationSection section, List<Configura
     public bool Switch(string path) =>
         Choice(path, ("true", true), ("false", false), ("on", true), ("off", false), ("yes", true), ("no", false));
 
+    /// <summary>The text of a file that a setting names; null after having noted why it cannot be read.</summary>
+    public string? FileText(string path, string file, string allowed, Func<string, string> readFile)
+    {
+        try
+        {
+            return readFile(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            var reason = exception switch
+            {
+                FileNotFoundException or DirectoryNotFoundException => "there is no such file",
+                UnauthorizedAccessException => "no permission, or a directory",
+                _ => "it is no readable file",
+            };
+            Mistake(path, $"{Quote(file)}, which cannot be read: {reason}", allowed);
+            return null;
+        }
+    }
+
+    /// <summary>The secret that the text of a file is: one line, without the newline that every editor and <c>echo</c> end it with.</summary>
+    public string Secret(string path, string file, string text, string allowed)
+    {
+        const int longest = 4096;
+        var secret = text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+        if (secret.Length == 0)
+            Mistake(path, $"{Quote(file)}, which is empty", allowed);
+        else if (secret.Length > longest || secret.AsSpan().ContainsAny('\r', '\n', '\0'))
+            Mistake(path, $"{Quote(file)}, which holds more than one line", "a file with the secret alone, in one line");
+        return secret;
+    }
+
     /// <summary>What was found, for a mistake: in quotes, without control characters, not too long.</summary>
     public static string Quote(string text)
     {

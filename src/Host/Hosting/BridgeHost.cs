@@ -5,6 +5,7 @@ using Bridge.Cluster;
 using Bridge.Host.Checks;
 using Bridge.Host.Cli;
 using Bridge.Host.Configuration;
+using Bridge.Host.StatusPage;
 using Bridge.Telemetry;
 
 namespace Bridge.Host.Hosting;
@@ -43,6 +44,8 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddSingleton<StatusBoard>(services => new StatusBoard(services.GetRequiredService<TimeProvider>()))
             .AddSingleton<StatusGauges>()
             .AddSingleton<ClusterBoard>()
+            .AddSingleton<ActorBoard>(services => new ActorBoard(services.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ActorGauges>()
             .AddSingleton(configuration)
             .AddSingleton(bridges)
             .AddSingleton<Liveness>()
@@ -51,11 +54,14 @@ internal sealed partial class BridgeHost : IAsyncDisposable
             .AddHostedService<Watchdog>();
         // Before the actors, so that a taken port stops the process before anything is taken from Redis.
         if (configuration.Http is not null)
-            builder.Services.AddHostedService<HttpServer>();
+            builder.Services.AddHostedService<HttpServer>().AddStatusPage(configuration);
+        if (configuration.Otlp is not null)
+            builder.Services.AddHostedService<OtlpExport>();
         builder.Services.AddAkka("bridge", (akka, services) => akka
             .ConfigureLoggers(loggers => LogOutput.Configure(loggers, configuration))
             // Last, so that what an operator sets for Akka wins over what is set here.
             .AddHocon(configuration.Akka, HoconAddMode.Prepend)
+            .WithActorBoard(services.GetRequiredService<ActorBoard>())
             .WithBridges(configuration.Bridges, services.GetRequiredService<StatusBoard>()));
         host = builder.Build();
         var services = host.Services;
@@ -64,7 +70,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         if (configuration.Cluster is not null)
             cluster = new ClusterNode(
                 configuration, bridges, services.GetRequiredService<StatusBoard>(), services.GetRequiredService<ClusterBoard>(),
-                services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
+                services.GetRequiredService<ActorBoard>(), services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>());
     }
 
     private TimeSpan DrainDeadline => bridges.LongestOf(bridge => BridgeActor.DrainPatience(bridge) + bridge.Queue.CallTimeout) + AfterDrain;
@@ -80,6 +86,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     public async Task<int> RunAsync(StopSignals signals, ReloadSignal reloads, Func<Task<ConfigurationResult>> read)
     {
         _ = host.Services.GetRequiredService<StatusGauges>();
+        _ = host.Services.GetRequiredService<ActorGauges>();
         foreach (var bridge in configuration.Bridges)
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
         if (configuration.Cluster is not null)
@@ -241,7 +248,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
     [LoggerMessage(LogLevel.Error, "The reload has failed; what of it has happened, the lines before tell")]
     private partial void LogReloadFailed(Exception exception);
 
-    [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, log, cluster, akka) needs a restart of this process")]
+    [LoggerMessage(LogLevel.Warning, "What has changed outside of the bridges (http, page, log, cluster, akka) needs a restart of this process")]
     private partial void LogNeedsRestart();
 
     [LoggerMessage(LogLevel.Critical, "This node must not join the cluster and ends: {Conflicts}. Give all nodes the same bridges, or new names to new ones")]

@@ -21,6 +21,7 @@ internal sealed partial class ClusterNode(
     ConfiguredBridges bridges,
     StatusBoard board,
     ClusterBoard cluster,
+    ActorBoard actors,
     TimeProvider time,
     ILoggerFactory loggers) : IAsyncDisposable
 {
@@ -197,6 +198,7 @@ internal sealed partial class ClusterNode(
             .AddHocon(Lease(settings), HoconAddMode.Prepend)
             .WithRemoting(new RemoteOptions { HostName = settings.BindHost, PublicHostName = settings.Host, Port = settings.BindPort, PublicPort = settings.Port })
             .WithClustering(new ClusterOptions())
+            .WithActorBoard(actors)
             .WithActors((system, registry) => registry.Register<ClusterActor>(system.ActorOf(ClusterActor.Props(parts), ClusterActor.Name))));
         return builder.Build();
     }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Bridge.Cluster;
 using Bridge.Host.Configuration;
+using Bridge.Host.StatusPage;
 using Bridge.Settings;
 using Bridge.Telemetry;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -17,8 +18,8 @@ namespace Bridge.Host.Hosting;
 internal sealed class AddressException(string message, Exception inner) : Exception(message, inner);
 
 /// <summary>
-/// Serves <c>/health/live</c>, <c>/health/ready</c>, <c>/api/status</c> and <c>/metrics</c>. A web application of its
-/// own inside the host, because it must be up before the actors start and must outlive them.
+/// Serves <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, <c>/api/status</c> and the status page. A web application
+/// of its own inside the host, because it must be up before the actors start and must outlive them.
 /// </summary>
 internal sealed partial class HttpServer(
     HostConfiguration configuration,
@@ -27,7 +28,8 @@ internal sealed partial class HttpServer(
     ClusterBoard cluster,
     TimeProvider time,
     ILoggerFactory loggers,
-    Liveness liveness) : IHostedService
+    Liveness liveness,
+    PageRoutes page) : IHostedService
 {
     private readonly ILogger logger = loggers.CreateLogger("Bridge.Http");
     private readonly WebApplication application = Build(configuration.Http!, loggers);
@@ -35,6 +37,7 @@ internal sealed partial class HttpServer(
     /// <inheritdoc />
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        page.Map(application);
         application.MapGet("/health/live", AnswerLive);
         application.MapGet("/health/ready", AnswerReady);
         application.MapGet("/api/status", AnswerStatus);
@@ -92,10 +95,13 @@ internal sealed partial class HttpServer(
             .AddMeter(BridgeMetrics.MeterName)
             // What the runtime itself counts: memory, collections, threads.
             .AddMeter("System.Runtime")
+            // Room for 2,000 series of each instrument is made beforehand, 150 KiB; these have a few.
+            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
             .AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = PageRoutes.MostBody;
             if (address.Host == "*")
                 kestrel.ListenAnyIP(address.Port);
             // Kestrel cannot take one free port on both loopback addresses.
@@ -169,6 +175,6 @@ internal sealed partial class HttpServer(
         writer.WriteEndObject();
     }
 
-    [LoggerMessage(LogLevel.Information, "Health and metrics at {Addresses}")]
+    [LoggerMessage(LogLevel.Information, "Status page, health and metrics at {Addresses}")]
     private partial void LogServing(string addresses);
 }

@@ -7,6 +7,7 @@ namespace Bridge.Actors.Tests.Host;
 public sealed class ConfigurationReaderTests
 {
     private const string Secret = "s3cr3t-of-the-component";
+    private const string PageToken = "0123456789abcdef0123";
 
     private static readonly Dictionary<string, string> Essentials = new()
     {
@@ -53,6 +54,37 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(new HttpAddress("127.0.0.1", 9180), configuration.Http);
         Assert.Equal((LogLevel.Information, LogFormat.Text), (configuration.LogLevel, configuration.LogFormat));
         Assert.Equal("OFF", configuration.Akka.GetString("akka.stdout-loglevel"));
+    }
+
+    [Fact]
+    public void Without_an_endpoint_nothing_is_sent_by_OTLP() =>
+        Assert.Null(Valid(["bridge.otlp.protocol = http"], ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")).Otlp);
+
+    [Fact]
+    public void An_endpoint_has_metrics_and_traces_sent_there()
+    {
+        Assert.Equal(
+            new OtlpSettings(new Uri("http://collector:4317"), OtlpCarrier.Grpc, Seconds(15), Seconds(5)),
+            Valid(["bridge.otlp.endpoint = \"http://elsewhere:1\""], ("BRIDGE_OTLP_ENDPOINT", "http://collector:4317")).Otlp);
+        Assert.Equal(
+            new OtlpSettings(new Uri("https://collector/otlp"), OtlpCarrier.Http, Seconds(1), Seconds(0.1)),
+            Valid(["bridge.otlp { endpoint = \"https://collector/otlp\", protocol = HTTP, every = 1s, timeout = 100ms }"]).Otlp);
+    }
+
+    [Theory]
+    [InlineData("endpoint = \"collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("endpoint = \"grpc://collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("endpoint = \"http://user:word@collector:4317\"", "bridge.otlp.endpoint")]
+    [InlineData("protocol = thrift", "bridge.otlp.protocol")]
+    [InlineData("every = 10ms", "bridge.otlp.every")]
+    [InlineData("timeout = 2m", "bridge.otlp.timeout")]
+    [InlineData("headers = x", "bridge.otlp.headers")]
+    public void A_mistake_in_OTLP_is_told_without_what_may_be_a_password(string setting, string key)
+    {
+        var mistake = Assert.Single(Read([$"bridge.otlp {{ {setting} }}"], With(), []).Mistakes);
+
+        Assert.Equal(key, mistake.Key);
+        Assert.DoesNotContain("word", mistake.Found, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -468,6 +500,63 @@ public sealed class ConfigurationReaderTests
         Assert.Equal("BRIDGE_SECRET_FILE", mistake.Key);
         Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("hunter", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_token_the_status_page_has_none_shows_no_payload_and_allows_changes()
+    {
+        var page = Valid([]).Page;
+
+        Assert.Equal(new PageSettings(null, Payloads: false, Changes: true), page);
+    }
+
+    [Theory]
+    [InlineData("", "BRIDGE_HTTP_TOKEN", PageToken)]
+    [InlineData("", "BRIDGE_HTTP_TOKEN_FILE", "token")]
+    [InlineData("bridge.page.token-file = token", "BRIDGE_HOLD", "2s")]
+    [InlineData("bridge.page.token-file = another", "BRIDGE_HTTP_TOKEN_FILE", "token")]
+    [InlineData("bridge.page.token-file = another", "BRIDGE_HTTP_TOKEN", PageToken)]
+    public void The_token_comes_from_a_file_or_from_the_environment(string file, string variable, string value)
+    {
+        var disk = new Dictionary<string, string> { ["token"] = PageToken + "\n", ["another"] = "another-token-of-the-page" };
+        var result = Read([file, "bridge.page { payloads = on, changes = off }"], With((variable, value)), disk);
+
+        Assert.Empty(result.Mistakes);
+        Assert.Equal((PageToken, true, false), (result.Configuration!.Page.Token!.Reveal(), result.Configuration.Page.Payloads, result.Configuration.Page.Changes));
+        Assert.DoesNotContain(PageToken, result.Configuration.ToString(), StringComparison.Ordinal);
+        var (token, mistakes) = ConfigurationReader.ReadToken([new("file", file)], new Dictionary<string, string> { [variable] = value }, path => disk[path]);
+        Assert.Empty(mistakes);
+        Assert.Equal(PageToken, token!.Reveal());
+    }
+
+    [Theory]
+    [InlineData("bridge.page.token = a-token-that-is-long-enough", "bridge.page.token", "a token in a configuration file")]
+    [InlineData("bridge.page.token-file = missing", "bridge.page.token-file", "no such file")]
+    [InlineData("bridge.page.token-file = empty", "bridge.page.token-file", "is empty")]
+    [InlineData("bridge.page.token-file = short", "bridge.page.token-file", "cannot be a token")]
+    [InlineData("bridge.page.token-file = spaces", "bridge.page.token-file", "cannot be a token")]
+    [InlineData("bridge.page.token-file = lines", "bridge.page.token-file", "more than one line")]
+    [InlineData("bridge.page.payloads = some", "bridge.page.payloads", "some")]
+    [InlineData("bridge.page.change = on", "bridge.page.change", "did you mean")]
+    public void A_mistake_about_the_status_page_is_told_and_shows_no_token(string setting, string key, string words)
+    {
+        var disk = new Dictionary<string, string> { ["empty"] = "\n", ["short"] = "hunter2", ["spaces"] = "hunter2 hunter2 hunter2", ["lines"] = "hunter2hunter2hunter2\nhunter2" };
+
+        var mistake = Assert.Single(Read([setting], With(), disk).Mistakes);
+
+        Assert.Equal(key, mistake.Key);
+        Assert.Contains(words, mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("long-enough", mistake.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_token_that_cannot_be_one_and_a_second_one_are_told_together_with_everything_else()
+    {
+        var mistakes = Read(["bridge.http = nowhere"], With(("BRIDGE_HTTP_TOKEN", "hunter2"), ("BRIDGE_HTTP_TOKEN_FILE", "token")), []).Mistakes;
+
+        Assert.Equal(["bridge.http", "BRIDGE_HTTP_TOKEN", "BRIDGE_HTTP_TOKEN_FILE"], mistakes.Select(mistake => mistake.Key).Order(StringComparer.OrdinalIgnoreCase));
+        Assert.All(mistakes, mistake => Assert.DoesNotContain("hunter2", mistake.ToString(), StringComparison.Ordinal));
     }
 
     [Fact]

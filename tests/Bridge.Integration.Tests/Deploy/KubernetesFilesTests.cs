@@ -10,6 +10,8 @@ namespace Bridge.Integration.Tests.Deploy;
 /// <summary>No Kubernetes runs here. What can be said without one: the objects are of its API, and agree with one another and with the program.</summary>
 public sealed class KubernetesFilesTests
 {
+    private const string Token = "0123456789abcdef0123456789abcdef";
+
     private static readonly V1StatefulSet Nodes = DeployFiles.StatefulSet;
     private static readonly V1PodSpec Pod = Nodes.Spec.Template.Spec;
     private static readonly V1Container Container = Pod.Containers.Single();
@@ -79,6 +81,7 @@ public sealed class KubernetesFilesTests
         Assert.True(Nodes.Spec.Replicas >= cluster.Seeds.Length);
         // The probes come to the pod's address.
         Assert.Equal(new HttpAddress("*", Port("http")), configuration.Http);
+        Assert.Equal(Token, configuration.Page.Token?.Reveal());
         Assert.Equal(LogFormat.Json, configuration.LogFormat);
         Assert.Equal("from-the-secret", Assert.Single(configuration.Bridges).Xmpp.Secret.Reveal());
         Assert.Equal(Nodes.Spec.Template.Metadata.Annotations["prometheus.io/port"], Port("http").ToString(CultureInfo.InvariantCulture));
@@ -174,6 +177,7 @@ public sealed class KubernetesFilesTests
                 { FieldRef.FieldPath: "metadata.name" } => pod,
                 // As the command at the head of the kustomization makes it.
                 { SecretKeyRef: { Key: "redis" } reference } when reference.Name == secret.Secret.SecretName => "redis.example.com:6380,ssl=true,user=bridge,password=x",
+                { SecretKeyRef: { Key: "http-token", Optional: true } reference } when reference.Name == secret.Secret.SecretName => Token,
                 // $(NAME): a variable that stands before.
                 null => environment.Aggregate(variable.Value, (text, known) => text.Replace($"$({known.Key})", known.Value, StringComparison.Ordinal)),
                 _ => throw new InvalidOperationException($"{variable.Name} comes from somewhere else."),
