@@ -49,6 +49,10 @@ public sealed class MetricsTests
             "the manual and /metrics to name the same",
             () => Difference(told, served));
 
+        var metrics = await bridge.MetricsAsync();
+        Assert.Equal(1, metrics.Sum("bridge_entries_expired_total", ("bridge", "main")));
+        Assert.True(metrics.Sum("bridge_entry_delivery_time_seconds_count", ("bridge", "events")) >= 1);
+        Assert.Equal((1, 1), (metrics.Sum("akka_cluster_members"), metrics.Sum("akka_cluster_reachable_members")));
         var values = served.Values.SelectMany(series => series.Tags.Values).SelectMany(tags => tags).ToHashSet();
         Assert.All(values, value => Assert.DoesNotMatch("@|example|app-made|user-made|elsewhere|[0-9]{4}|^b-", value));
         Assert.True(values.Count > 50);
