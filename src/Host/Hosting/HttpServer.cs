@@ -32,7 +32,7 @@ internal sealed partial class HttpServer(
     PageRoutes page) : IHostedService
 {
     private readonly ILogger logger = loggers.CreateLogger("Bridge.Http");
-    private readonly WebApplication application = Build(configuration.Http!, loggers);
+    private readonly WebApplication application = Build(configuration.Http!, configuration.Bridges.Length, loggers);
 
     /// <inheritdoc />
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -82,7 +82,7 @@ internal sealed partial class HttpServer(
         await application.DisposeAsync();
     }
 
-    private static WebApplication Build(HttpAddress address, ILoggerFactory loggers)
+    private static WebApplication Build(HttpAddress address, int bridges, ILoggerFactory loggers)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
         {
@@ -95,8 +95,7 @@ internal sealed partial class HttpServer(
             .AddMeter(BridgeMetrics.MeterName)
             // What the runtime itself counts: memory, collections, threads.
             .AddMeter("System.Runtime")
-            // Room for 2,000 series of each instrument is made beforehand, 150 KiB; these have a few.
-            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
+            .AddView(SeriesLimits.For(bridges))
             .AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

@@ -33,7 +33,7 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
             .SetResourceBuilder(Describe())
             .AddMeter(BridgeMetrics.MeterName)
             .AddMeter("System.Runtime")
-            .AddView(instrument => instrument.Meter.Name == "System.Runtime" ? new MetricStreamConfiguration { CardinalityLimit = 100 } : null)
+            .AddView(SeriesLimits.For(bridges.Current.Length))
             .AddOtlpExporter((exporter, reader) =>
             {
                 Configure(exporter, settings, "v1/metrics");
