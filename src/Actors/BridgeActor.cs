@@ -418,7 +418,7 @@ public sealed class BridgeActor : ReceiveActor, IWithTimers
         _generationStartedAt = _parts.Time.GetTimestamp();
         var ownership = _ownership!;
         _connection = Context.Watch(Context.ActorOf(
-            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Time, _parts.Random),
+            XmppConnectionActor.Props(_settings, _parts.Dialer, _parts.Encoder, ownership.Deadline, _metrics, _parts.Board.RecentOf(_settings.Name, _settings.TraceEntries), _parts.Time, _parts.Random),
             $"connection-{_generation}"));
         _puller = Context.Watch(Context.ActorOf(
             RedisPullerActor.Props(_settings.Queue, ownership.Grant, _parts.OpenQueue, _connection, _metrics),

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Bridge.Deferral;
 using Bridge.Outcomes;
 using Bridge.Queue;
@@ -44,7 +45,7 @@ internal sealed record Settleable(EntryPosition UpTo, long Entries, IReadOnlyLis
 /// next, where barriers stand, what a returned barrier confirms, and what may be settled. Pure:
 /// time comes as the elapsed time of a monotonic clock; no I/O, no actor.
 /// </summary>
-internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold, EndingBook endings, SeenIds? seen = null)
+internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, TimeSpan hold, EndingBook endings, SeenIds? seen = null, RecentDeliveries? recent = null)
 {
     private struct Item
     {
@@ -61,6 +62,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         public OpenTicket? Ticket;
         public DeliveryTrace? Trace;
         public ulong Recipient;
+        public ulong IdHash;
 
         // Its ending has been told: it is not written again.
         public bool HasEnded;
@@ -108,6 +110,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     // What is read from the journal again was written before: where its time is over by then, its ending says so.
     private EntryPosition _writtenUpTo = EntryPosition.Zero;
     private TimeSpan _provenAliveAt = TimeSpan.MinValue;
+
+    private readonly List<RecentDeliveries.Confirmed> _confirmed = [];
 
     private List<FinishedTrace> _finished = [];
     private int _traced;
@@ -211,6 +215,7 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 HasEnded = hasEnded,
                 WasConfirmed = wasConfirmed,
                 Recipient = entry.Recipient,
+                IdHash = entry.IdHash,
             });
         }
 
@@ -283,6 +288,12 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
         _provenAliveAt = barrier.WrittenAt;
         var takenAt = _first < barrier.UpTo ? At(_first).TakenAt : default;
         var confirmed = Confirm(barrier.UpTo, now, out var pushedAt);
+        if (recent is not null)
+        {
+            recent.Add(CollectionsMarshal.AsSpan(_confirmed), endings.WallClock(barrier.WrittenAt), endings.WallClock(now));
+            _confirmed.Clear();
+        }
+
         AbsorbUnsentFront(now);
         return new BarrierOutcome(true, confirmed, missing, now - barrier.WrittenAt, takenAt, pushedAt);
     }
@@ -576,6 +587,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
                 oldestPushedAt = item.PushedAtMs;
             if (item.Trace is { } trace && item.Length > 0)
                 _finished.Add(new FinishedTrace(trace, now, item.Attempts, null));
+            if (recent is not null && item.Length > 0)
+                _confirmed.Add(new(RecentDeliveries.KeyOf(item.IdHash, item.Position), item.TakenAt.ToUnixTimeMilliseconds(), item.PushedAtMs, item.Attempts + 1));
             AddFrontTo(range);
         }
 

@@ -256,6 +256,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         IStanzaEncoder encoder,
         LeaseDeadline lease,
         BridgeMetrics metrics,
+        RecentDeliveries recent,
         TimeProvider time,
         Random random)
     {
@@ -273,7 +274,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         _inbound = new InboundHandover(settings.Inbound.Buffer, settings.Inbound.BufferBytes);
         _endings = new EndingBook(settings.Outcomes, settings.Answers, settings.Retry, settings.Confirm.Grade, time.GetUtcNow());
         _seen = settings.Queue.Repeats is { } repeats ? new SeenIds(repeats) : null;
-        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings, _seen);
+        _window = new DeliveryWindow(settings.Window, settings.Confirm.Grade, settings.Confirm.Hold, _endings, _seen, recent);
         _control = new RoundTripControl(settings.Window.TargetRoundTrip, settings.Window.UnconfirmedEntries, settings.Window.BarrierEntries);
         _reconnect = new ReconnectPolicy(_xmpp.BackoffMin, _xmpp.BackoffMax, _xmpp.Endpoints.Length);
         _life = new StreamLife(0, _xmpp.Endpoints[0], new BarrierIdentity(_xmpp.Domain));
@@ -311,6 +312,7 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
     /// <param name="encoder">Shared by the writers; keeps no state.</param>
     /// <param name="lease">Checked before each socket write.</param>
     /// <param name="metrics">Where it counts.</param>
+    /// <param name="recent">Where confirmed messages are remembered.</param>
     /// <param name="time">The clock.</param>
     /// <param name="random">Draws the jitter of reconnects; null: the process' own.</param>
     public static Props Props(
@@ -319,11 +321,12 @@ public sealed class XmppConnectionActor : ReceiveActor, IWithTimers
         IStanzaEncoder encoder,
         LeaseDeadline lease,
         BridgeMetrics metrics,
+        RecentDeliveries recent,
         TimeProvider time,
         Random? random = null)
     {
         random ??= Random.Shared;
-        return Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, time, random));
+        return Akka.Actor.Props.Create(() => new XmppConnectionActor(settings, dialer, encoder, lease, metrics, recent, time, random));
     }
 
     // Expecting the dialer's answer, which has its own deadline.

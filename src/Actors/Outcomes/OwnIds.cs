@@ -59,23 +59,28 @@ internal sealed class OwnIds(int capacity)
     /// <summary>The hash of an id and of the bare address that it is written to, or that answers it; never 0.</summary>
     /// <param name="id">The id, unescaped UTF-8.</param>
     /// <param name="address">The address, unescaped UTF-8.</param>
-    public static ulong HashOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
+    public static ulong HashOf(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address) => HashWith(Math.Max(1, XxHash3.HashToUInt64(id)), address);
+
+    /// <summary>The same, where the hash of the id is known.</summary>
+    /// <param name="idHash">XXH3 of the id, unescaped UTF-8; 1 where that is 0.</param>
+    /// <param name="address">The address, unescaped UTF-8.</param>
+    public static ulong HashWith(ulong idHash, ReadOnlySpan<byte> address)
     {
         if (!BareAddress.TryTrim(address, out var bare))
-            return HashOfOther(id, address);
-        return HashOfBare(id, bare);
+            return HashOfOther(idHash, address);
+        return HashOfBare(idHash, bare);
     }
 
     // Apart, because the room on the stack costs more than the hash.
     [SkipLocalsInit]
-    private static ulong HashOfOther(ReadOnlySpan<byte> id, ReadOnlySpan<byte> address)
+    private static ulong HashOfOther(ulong idHash, ReadOnlySpan<byte> address)
     {
         Span<byte> bare = stackalloc byte[BareAddress.MaxBytes];
-        return HashOfBare(id, bare[..BareAddress.Write(address, bare)]);
+        return HashOfBare(idHash, bare[..BareAddress.Write(address, bare)]);
     }
 
-    private static ulong HashOfBare(ReadOnlySpan<byte> id, ReadOnlySpan<byte> bare) =>
-        Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)XxHash3.HashToUInt64(id))));
+    private static ulong HashOfBare(ulong idHash, ReadOnlySpan<byte> bare) =>
+        Math.Max(1, XxHash3.HashToUInt64(bare, unchecked((long)idHash)));
 
     private bool MakeRoomFor(ReadOnlySpan<EncodedEntry> batch)
     {

@@ -53,6 +53,9 @@ public sealed record BridgeSettings
 
     /// <summary>How long a shutdown waits for what is in flight.</summary>
     public required TimeSpan DrainTimeout { get; init; }
+
+    /// <summary>Messages that are remembered when they were confirmed, for <c>bridge trace</c>.</summary>
+    public int TraceEntries { get; init; } = 100_000;
 }
 
 /// <summary>Which kind of Redis value the queue is.</summary>

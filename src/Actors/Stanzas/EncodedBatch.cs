@@ -37,6 +37,9 @@ public readonly record struct EncodedEntry(
     /// <summary>See <see cref="EncodeResult.PushedAt" />: milliseconds of Unix time; 0 for null.</summary>
     public long PushedAtMs { get; init; }
 
+    /// <summary>See <see cref="EncodeResult.IdHash" />.</summary>
+    public ulong IdHash { get; init; }
+
     /// <summary>See <see cref="EncodeResult.Trace" />.</summary>
     public DeliveryTrace? Trace { get; init; }
 

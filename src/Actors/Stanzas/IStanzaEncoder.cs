@@ -41,6 +41,9 @@ public readonly record struct EncodeResult(Rejection Rejection, ulong OwnIdHash,
     /// </summary>
     public DateTimeOffset? PushedAt { get; init; }
 
+    /// <summary><see cref="RecentDeliveries.HashOf" /> of the stanza id when the payload brought its own; else 0.</summary>
+    public ulong IdHash { get; init; }
+
     /// <summary>Set where the app traces it and somebody listens.</summary>
     public DeliveryTrace? Trace { get; init; }
 

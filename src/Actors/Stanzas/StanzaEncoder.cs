@@ -143,7 +143,13 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var id = raw.AddId ? generatedId : Plain(stanza[shape.Id.Start..shape.Id.End], shape.IdEscaped);
-        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashOf(id, to), TicketOf(wish, id, to, pushedAt, answer)) { Recipient = RecipientOf(to), PushedAt = pushedAt };
+        var idHash = raw.AddId ? 0 : RecentDeliveries.HashOf(id);
+        return new EncodeResult(default, raw.AddId ? 0 : OwnIds.HashWith(idHash, to), TicketOf(wish, id, to, pushedAt, answer))
+        {
+            Recipient = RecipientOf(to),
+            PushedAt = pushedAt,
+            IdHash = idHash,
+        };
     }
 
     // A receipt is for what a person reads (XEP-0184 §5.1), and not for many at once (§5.3). A request is answered in any case
@@ -349,10 +355,12 @@ public sealed class StanzaEncoder : IStanzaEncoder
 
         output.Advance((int)writer.Written);
         var to = envelope.Bytes(envelope.To);
-        return new EncodeResult(default, ownId ? OwnIds.HashOf(message.Id, to) : 0, TicketOf(wish, message.Id, to, envelope.At ?? entry.PushedAt, answer))
+        var idHash = ownId ? RecentDeliveries.HashOf(message.Id) : 0;
+        return new EncodeResult(default, ownId ? OwnIds.HashWith(idHash, to) : 0, TicketOf(wish, message.Id, to, envelope.At ?? entry.PushedAt, answer))
         {
             Recipient = RecipientOf(to),
             PushedAt = pushedAt,
+            IdHash = idHash,
         };
     }
 

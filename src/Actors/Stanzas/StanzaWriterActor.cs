@@ -85,6 +85,7 @@ public sealed class StanzaWriterActor : ReceiveActor
                 NotYet = result.NotYet,
                 Recipient = result.Recipient,
                 Deferred = result.Deferred,
+                IdHash = result.IdHash,
                 Trace = result.Trace,
                 PushedAtMs = result.PushedAt?.ToUnixTimeMilliseconds() ?? 0,
             };

@@ -11,6 +11,8 @@ public sealed class StatusBoard(TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, BridgeSnapshot> snapshots = new(StringComparer.Ordinal);
 
+    private readonly ConcurrentDictionary<string, (int Capacity, RecentDeliveries Deliveries)> recent = new(StringComparer.Ordinal);
+
     /// <summary>A board on the system's clock.</summary>
     public StatusBoard()
         : this(TimeProvider.System)
@@ -40,8 +42,24 @@ public sealed class StatusBoard(TimeProvider time)
     /// <summary>The newest snapshot of a bridge; null while it published none.</summary>
     public BridgeSnapshot? Find(string bridge) => snapshots.GetValueOrDefault(bridge);
 
+    /// <summary>The newest messages of a bridge, which outlive its generations; made with the first call.</summary>
+    /// <param name="bridge">Its name.</param>
+    /// <param name="capacity">How many; another number than before begins anew.</param>
+    public RecentDeliveries RecentOf(string bridge, int capacity) => recent.AddOrUpdate(
+        bridge,
+        static (_, capacity) => (capacity, new RecentDeliveries(capacity)),
+        static (_, known, capacity) => known.Capacity == capacity ? known : (capacity, new RecentDeliveries(capacity)),
+        capacity).Deliveries;
+
+    /// <summary>The newest messages of a bridge; null where it has never owned its queue here.</summary>
+    public RecentDeliveries? FindRecent(string bridge) => recent.TryGetValue(bridge, out var known) ? known.Deliveries : null;
+
     /// <summary>Forgets a bridge that there is no more.</summary>
-    public void Remove(string bridge) => snapshots.TryRemove(bridge, out _);
+    public void Remove(string bridge)
+    {
+        snapshots.TryRemove(bridge, out _);
+        recent.TryRemove(bridge, out _);
+    }
 
     private static BridgeSnapshot Stamp(BridgeSnapshot snapshot, DateTimeOffset? busySince, DateTimeOffset now) =>
         snapshot with { PublishedAt = now, BusySince = snapshot.IsBusy ? busySince ?? now : null };

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Bridge.Host.Cli;
 
-/// <summary>The command line: <c>bridge run | check | send | tail | dead | status | pause | resume | drain | config</c>, with help that one can work from.</summary>
+/// <summary>The command line: <c>bridge run | check | send | tail | dead | status | trace | pause | resume | drain | config</c>, with help that one can work from.</summary>
 internal static class BridgeCommandLine
 {
     private const string Essentials =
@@ -95,6 +95,7 @@ internal static class BridgeCommandLine
             TailCommand.Create(),
             DeadCommand.Create(),
             StatusCommand.Create(),
+            TraceCommand.Create(),
             ConfigCommand.Create(),
         };
         foreach (var command in OrderCommands.Create())

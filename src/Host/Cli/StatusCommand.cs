@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
 using Bridge.Host.Configuration;
 using Bridge.Host.Hosting;
@@ -14,7 +13,6 @@ internal static class StatusCommand
 {
     private const string ClearScreen = "\u001b[H\u001b[2J";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
 
     public static Command Create()
@@ -29,18 +27,14 @@ internal static class StatusCommand
             var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
             if (await WhereAsync(result.GetValue(url), result.GetValue(files) ?? [], error, cancellation) is not var (where, token))
                 return ExitCodes.Misconfigured;
-            // Where it is sent on to, nobody has named: the token would go there too.
-            using var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
-            using var http = new HttpClient(handler) { Timeout = Patience };
-            if (token is not null)
-                http.DefaultRequestHeaders.Authorization = new("Bearer", token.Reveal());
+            using var client = new NodeClient(token);
             if (!result.GetValue(watch))
-                return await ShowAsync(http, where, token, result.GetValue(json), clear: false, output, error, cancellation);
+                return await ShowAsync(client, where, result.GetValue(json), clear: false, output, error, cancellation);
             using var signals = new StopSignals();
             using var timer = new PeriodicTimer(WatchEvery);
             var clear = !result.GetValue(json) && !Console.IsOutputRedirected;
             do
-                await ShowAsync(http, where, token, result.GetValue(json), clear, output, error, cancellation);
+                await ShowAsync(client, where, result.GetValue(json), clear, output, error, cancellation);
             while (await Task.WhenAny(signals.First, timer.WaitForNextTickAsync(cancellation).AsTask()) != signals.First);
             return ExitCodes.Done;
         });
@@ -48,28 +42,12 @@ internal static class StatusCommand
     }
 
     private static async Task<int> ShowAsync(
-        HttpClient http, Uri where, PageToken? token, bool json, bool clear, TextWriter output, TextWriter error, CancellationToken cancellation)
+        NodeClient client, Uri where, bool json, bool clear, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        try
-        {
-            using var answer = await http.GetAsync(new Uri(where, "/api/status"), cancellation);
-            if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
-            {
-                await error.WriteLineAsync($"bridge: {where} does not tell: {Refusal(answer.StatusCode, token, await answer.Content.ReadAsStringAsync(cancellation))}");
-                return ExitCodes.Failed;
-            }
-
-            answer.EnsureSuccessStatusCode();
-            var report = (await answer.Content.ReadFromJsonAsync<StatusReport>(StatusReport.Json, cancellation))!;
-            var text = json ? JsonSerializer.Serialize(report, StatusReport.Json) : Table(report);
-            await output.WriteLineAsync((clear ? ClearScreen : "") + text);
-            return report.Bridges.All(bridge => bridge.Ready || bridge.Owner is null && !report.Clustered) ? ExitCodes.Done : ExitCodes.Failed;
-        }
-        catch (Exception exception) when (!cancellation.IsCancellationRequested && exception is HttpRequestException or JsonException or TaskCanceledException)
-        {
-            await error.WriteLineAsync($"bridge: {where} does not tell: {OneBridge.OneLine(exception.Message)}");
+        if (await client.AskAsync<StatusReport>(where, "/api/status", error, cancellation) is not { } report)
             return ExitCodes.Failed;
-        }
+        await output.WriteLineAsync((clear ? ClearScreen : "") + (json ? JsonSerializer.Serialize(report, StatusReport.Json) : Table(report)));
+        return report.Bridges.All(bridge => bridge.Ready || (bridge.Owner is null && !report.Clustered)) ? ExitCodes.Done : ExitCodes.Failed;
     }
 
     /// <summary>The report for a terminal.</summary>
@@ -100,17 +78,11 @@ internal static class StatusCommand
         return Tables.Columns(nodes) + "\n" + Tables.Columns(bridges).TrimEnd('\n');
     }
 
-    private static string Refusal(HttpStatusCode status, PageToken? token, string words) => status == HttpStatusCode.Forbidden
-        ? OneBridge.OneLine(words).Trim()
-        : token is null
-            ? "it wants a token; give it as BRIDGE_HTTP_TOKEN, or in a file by BRIDGE_HTTP_TOKEN_FILE or bridge.page.token-file"
-            : "it has another token than this configuration";
-
     private static async Task<(Uri Where, PageToken? Token)?> WhereAsync(string? url, IReadOnlyList<string> files, TextWriter error, CancellationToken cancellation)
     {
         if (url is not null)
         {
-            if (Uri.TryCreate(url, UriKind.Absolute, out var given) && given.Scheme is "http" or "https")
+            if (NodeClient.TryParse(url, out var given))
                 return await ConfigurationSource.ReadTokenAsync(files, error, cancellation) is var (known, token) && known ? (given, token) : null;
             await error.WriteLineAsync("bridge: --url must be such as http://127.0.0.1:9180");
             return null;
@@ -119,8 +91,8 @@ internal static class StatusCommand
         var configuration = await ConfigurationSource.ReadAsync(files, error, cancellation);
         if (configuration is null)
             return null;
-        if (configuration.Http is { Port: not 0 } http)
-            return (new Uri($"http://{(http.Host == "*" ? new HttpAddress("127.0.0.1", http.Port) : http)}"), configuration.Page.Token);
+        if (NodeClient.Of(configuration) is { } own)
+            return (own, configuration.Page.Token);
         await error.WriteLineAsync("bridge: HTTP is off, or at a free port, in this configuration; give the address with --url");
         return null;
     }

@@ -75,6 +75,7 @@ internal sealed partial class BridgeReader(
             Inbound = ReadInbound(queue.Keys, xmpp),
             Lease = ReadLease(queue),
             Writers = read.Number("writers", 1, 64),
+            TraceEntries = read.Number("trace.entries", 0, 10_000_000),
             DrainTimeout = read.Duration("drain-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(10)),
             Fingerprint = Fingerprint(),
         };

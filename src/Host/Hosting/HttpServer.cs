@@ -41,6 +41,7 @@ internal sealed partial class HttpServer(
         application.MapGet("/health/live", AnswerLive);
         application.MapGet("/health/ready", AnswerReady);
         application.MapGet("/api/status", AnswerStatus);
+        application.MapGet("/api/trace", AnswerTrace);
         application.MapPrometheusScrapingEndpoint("/metrics");
         try
         {
@@ -149,6 +150,19 @@ internal sealed partial class HttpServer(
             NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, time.GetUtcNow())),
         StatusReport.Json,
         context.RequestAborted);
+
+    /// <summary>What this process has seen of the messages with one stanza id.</summary>
+    private Task AnswerTrace(HttpContext context)
+    {
+        if (context.Request.Query["id"] is not [{ Length: > 0 and <= TraceReport.LongestId } id])
+        {
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            return context.Response.WriteAsync("id=… must name a stanza id\n");
+        }
+
+        return context.Response.WriteAsJsonAsync(
+            TraceReport.Of(cluster.Picture?.Self ?? Environment.MachineName, id, bridges.Current, board), StatusReport.Json, context.RequestAborted);
+    }
 
     private static void Write(Utf8JsonWriter writer, BridgeSettings bridge, BridgeSnapshot? snapshot, (bool Ready, string Reason) verdict)
     {

@@ -41,6 +41,8 @@ public abstract class XmppConnectionActorSpec : ActorSpec
 
     internal ScriptedDialer Dialer { get; } = new();
 
+    internal RecentDeliveries Recent { get; } = new(100);
+
     /// <summary>The link of the present life.</summary>
     internal ScriptedLink Link { get; private set; } = null!;
 
@@ -54,7 +56,7 @@ public abstract class XmppConnectionActorSpec : ActorSpec
         if (!askUptime)
             settings = settings with { Confirm = settings.Confirm with { TrustUptime = UptimeTrust.Never } };
         Connection = ChildOf(Parent, XmppConnectionActor.Props(
-            settings, Dialer, new ScriptedEncoder(), Lease, new BridgeMetrics(Bridge), Time));
+            settings, Dialer, new ScriptedEncoder(), Lease, new BridgeMetrics(Bridge), Recent, Time));
     }
 
     /// <summary>The server accepts the pending dial and the handshake. The first barrier is written and still out.</summary>

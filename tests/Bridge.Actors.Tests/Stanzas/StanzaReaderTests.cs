@@ -246,12 +246,19 @@ public class StanzaReaderTests
         var replies = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 100).Select(i =>
             $"<iq from='b.example' to='b.example' type='get' id='k-{i}'><ping xmlns='urn:xmpp:ping'/></iq>")));
         Assert.Equal(100, Count(reader, replies));
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var recognised = 0;
-        for (var round = 0; round < 100; round++)
-            recognised += Count(reader, replies);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.Equal(10_000, recognised);
+        // The least of some: a collection that other tests set off counts what was left of this thread's allocation buffer.
+        var least = long.MaxValue;
+        for (var attempt = 0; attempt < 10; attempt++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var recognised = 0;
+            for (var round = 0; round < 100; round++)
+                recognised += Count(reader, replies);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.Equal(10_000, recognised);
+        }
+
+        Assert.Equal(0, least);
 
         // Pieces of 61 bytes, so that most replies are put together from two or three.
         static int Count(StanzaReader reader, ReadOnlySpan<byte> bytes)
