@@ -144,13 +144,19 @@ public sealed class JidTests
         var address = "ada.lovelace@chat.example.com/phone 1"u8.ToArray();
         Assert.True(Jid.TryParse(address, out _, out _));
 
-        var accepted = 0;
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++)
-            accepted += Jid.TryParse(address, out _, out _) ? 1 : 0;
+        // The least of some: a collection that other tests set off counts what was left of this thread's allocation buffer.
+        var least = long.MaxValue;
+        for (var attempt = 0; attempt < 10; attempt++)
+        {
+            var accepted = 0;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1000; i++)
+                accepted += Jid.TryParse(address, out _, out _) ? 1 : 0;
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.Equal(1000, accepted);
+        }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.Equal(1000, accepted);
+        Assert.Equal(0, least);
     }
 
     [Fact]

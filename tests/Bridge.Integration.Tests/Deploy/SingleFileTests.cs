@@ -9,7 +9,9 @@ public sealed class SingleFileTests
     private const ushort Amd64 = 62;
     private const ushort Arm64 = 183;
 
+    // A minute of both processors, beside which others could not keep their times.
     [Fact]
+    [Trait("Duration", "long")]
     public async Task It_is_one_file_that_tells_its_version_and_works()
     {
         await using var process = new ServerProcess("publish");
