@@ -55,7 +55,7 @@ public sealed class SendCommandTests
         await using var bridge = new InProcessBridge(trial.Settings(ConfirmGrade.Accepted));
 
         var silent = await RunAsync(trial, "ada@example.test", "hi", "--receipt", "--timeout", "0.3");
-        var later = await RunAsync(trial, "ada@example.test", "hi", "--not-before", DateTimeOffset.UtcNow.AddSeconds(1).ToString("o"), "--json");
+        var later = await RunAsync(trial, "ada@example.test", "hi", "--not-before", DateTimeOffset.UtcNow.AddSeconds(6).ToString("o"), "--json");
         var unanswered = await RunAsync(trial, "--stanza", "<iq type='get' to='ada@example.test'><ping xmlns='urn:xmpp:ping'/></iq>", "--timeout", "0.3");
         var nobody = await RunAsync(trial, "--receipt");
         var both = await RunAsync(trial, "ada@example.test", "--stanza", "<presence to='a@b'/>");
