@@ -77,14 +77,24 @@ public sealed class GeneratedIds(string prefix, bool ofStream, IdSeal? seal = nu
             || !ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
             || value != seal.Of(id[..before], from))
             return false;
-        var middle = id[2..before];
-        var dash = middle.IndexOf((byte)'-');
-        return dash > 0 && TryReadPosition(middle[(dash + 1)..], out position);
+        // What bears the seal was written here; the form is looked at all the same, because a key may outlive a version.
+        return TryReadPosition(id, out position);
     }
 
-    // What bears the seal was written here; the form is looked at all the same, because a key may outlive a version.
-    private static bool TryReadPosition(ReadOnlySpan<byte> text, out EntryPosition position)
+    /// <summary>Which entry an id names, whoever made it: its seal is not looked at.</summary>
+    /// <param name="id">The id, UTF-8.</param>
+    /// <param name="position">The entry, when true.</param>
+    internal static bool TryReadPosition(ReadOnlySpan<byte> id, out EntryPosition position)
     {
+        position = EntryPosition.Zero;
+        var before = id.LastIndexOf((byte)'-');
+        if (before < 2 || !id.StartsWith("b-"u8))
+            return false;
+        var middle = id[2..before];
+        var dash = middle.IndexOf((byte)'-');
+        if (dash <= 0)
+            return false;
+        var text = middle[(dash + 1)..];
         if (EntryPosition.TryParse(text, out position))
             return true;
         if (!Utf8Parser.TryParse(text, out ulong sequence, out var used) || used != text.Length)

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.IO.Hashing;
 using System.Text;
 using Bridge.Queue;
@@ -37,6 +36,9 @@ public sealed class RecentDeliveries(int capacity)
     private readonly List<Confirmation> _confirmations = [];
     private int _firstConfirmation;
 
+    /// <summary>Messages that are remembered at most.</summary>
+    public int Capacity => capacity;
+
     /// <summary>Messages that are remembered.</summary>
     public int Count
     {
@@ -67,7 +69,7 @@ public sealed class RecentDeliveries(int capacity)
     {
         var bytes = Encoding.UTF8.GetBytes(id);
         var own = HashOf(bytes);
-        var made = TryReadPosition(bytes, out var position) ? KeyOf(0, position) : own;
+        var made = GeneratedIds.TryReadPosition(bytes, out var position) ? KeyOf(0, position) : own;
         List<Delivery> found = [];
         lock (_gate)
         {
@@ -118,26 +120,6 @@ public sealed class RecentDeliveries(int capacity)
     /// <summary>What a message is found by: the hash of its own id, or where it has none its place in the queue's order.</summary>
     internal static ulong KeyOf(ulong idHash, EntryPosition position) =>
         idHash != 0 ? idHash : Math.Max(1, (position.High * 0x9E3779B97F4A7C15) ^ (position.Low * 0xC2B2AE3D27D4EB4F));
-
-    // Of b-<prefix>-<sequence>-<seal> or b-<prefix>-<entry id>-<seal>, see GeneratedIds. Whose seal it is does not matter here.
-    private static bool TryReadPosition(ReadOnlySpan<byte> id, out EntryPosition position)
-    {
-        position = EntryPosition.Zero;
-        if (!id.StartsWith("b-"u8))
-            return false;
-        var rest = id[2..];
-        var first = rest.IndexOf((byte)'-');
-        var last = rest.LastIndexOf((byte)'-');
-        if (first < 0 || last <= first)
-            return false;
-        var middle = rest[(first + 1)..last];
-        if (EntryPosition.TryParse(middle, out position))
-            return true;
-        if (!Utf8Parser.TryParse(middle, out ulong sequence, out var used) || used != middle.Length)
-            return false;
-        position = EntryPosition.OfSequence(sequence);
-        return true;
-    }
 
     private Confirmation Of(long number)
     {

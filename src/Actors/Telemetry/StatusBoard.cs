@@ -11,7 +11,7 @@ public sealed class StatusBoard(TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, BridgeSnapshot> snapshots = new(StringComparer.Ordinal);
 
-    private readonly ConcurrentDictionary<string, (int Capacity, RecentDeliveries Deliveries)> recent = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RecentDeliveries> recent = new(StringComparer.Ordinal);
 
     /// <summary>A board on the system's clock.</summary>
     public StatusBoard()
@@ -47,12 +47,12 @@ public sealed class StatusBoard(TimeProvider time)
     /// <param name="capacity">How many; another number than before begins anew.</param>
     public RecentDeliveries RecentOf(string bridge, int capacity) => recent.AddOrUpdate(
         bridge,
-        static (_, capacity) => (capacity, new RecentDeliveries(capacity)),
-        static (_, known, capacity) => known.Capacity == capacity ? known : (capacity, new RecentDeliveries(capacity)),
-        capacity).Deliveries;
+        static (_, capacity) => new RecentDeliveries(capacity),
+        static (_, known, capacity) => known.Capacity == capacity ? known : new RecentDeliveries(capacity),
+        capacity);
 
     /// <summary>The newest messages of a bridge; null where it has never owned its queue here.</summary>
-    public RecentDeliveries? FindRecent(string bridge) => recent.TryGetValue(bridge, out var known) ? known.Deliveries : null;
+    public RecentDeliveries? FindRecent(string bridge) => recent.GetValueOrDefault(bridge);
 
     /// <summary>Forgets a bridge that there is no more.</summary>
     public void Remove(string bridge)

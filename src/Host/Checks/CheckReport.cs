@@ -24,8 +24,6 @@ internal sealed class CheckReport(TextWriter output, bool json = false)
 {
     private string? bridge;
 
-    private static readonly JsonSerializerOptions OneLine = new(StatusReport.Json) { WriteIndented = false };
-
     private readonly int[] counts = new int[3];
 
     /// <summary>Whether a fact is marked FAIL.</summary>
@@ -57,7 +55,7 @@ internal sealed class CheckReport(TextWriter output, bool json = false)
         counts[(int)verdict]++;
         if (json)
         {
-            await output.WriteLineAsync(JsonSerializer.Serialize(new { bridge, verdict = verdict.ToString().ToLowerInvariant(), fact, change }, OneLine));
+            await output.WriteLineAsync(JsonSerializer.Serialize(new { bridge, verdict = verdict.ToString().ToLowerInvariant(), fact, change }, StatusReport.JsonLine));
             await output.FlushAsync();
             return;
         }

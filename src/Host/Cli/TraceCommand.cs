@@ -90,7 +90,7 @@ internal static class TraceCommand
         if (json)
         {
             foreach (var one in events)
-                await output.WriteLineAsync(JsonSerializer.Serialize(one, OneLine));
+                await output.WriteLineAsync(JsonSerializer.Serialize(one, StatusReport.JsonLine));
         }
         else if (events.Count > 0)
         {
@@ -137,6 +137,4 @@ internal static class TraceCommand
             behind = page[^1].Id;
         }
     }
-
-    private static readonly JsonSerializerOptions OneLine = new(Tables.Json) { WriteIndented = false };
 }

@@ -20,6 +20,9 @@ internal sealed record StatusReport
         WriteIndented = true,
     };
 
+    /// <summary>The same, on one line.</summary>
+    public static readonly JsonSerializerOptions JsonLine = new(Json) { WriteIndented = false };
+
     /// <summary>Who answers.</summary>
     public required string Node { get; init; }
 
