@@ -9,6 +9,15 @@ public sealed record BridgeProcessOptions
     /// <summary>Variables such as <c>BRIDGE_REDIS</c>; <c>BRIDGE_HTTP</c> is set to a free port unless given.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
+    /// <summary>The variables of one bridge between this Redis and this server.</summary>
+    public static Dictionary<string, string?> Between(RedisServer redis, ScriptedXmppServer server) => new()
+    {
+        ["BRIDGE_REDIS"] = redis.ConnectionString,
+        ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}"),
+        ["BRIDGE_DOMAIN"] = server.Options.Component,
+        ["BRIDGE_SECRET"] = server.Options.Secret,
+    };
+
     /// <summary>HOCON text, written to a file and passed with <c>--config</c>; null: none.</summary>
     public string? Configuration { get; init; }
 

@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Bridge.Outcomes;
 using Bridge.Queue;
+using Bridge.Settings;
 using Bridge.Stanzas;
 
 namespace Bridge.Telemetry;
@@ -332,6 +333,16 @@ public sealed class BridgeMetrics
 
     /// <summary>Something like a barrier came that is not one of ours.</summary>
     public void BarrierUnexpected() => BarriersUnexpectedCounter.Add(1, bridge);
+
+    /// <summary>Shows at 0 every counter that a bridge may move.</summary>
+    public static void ShowZerosOf(BridgeSettings bridge)
+    {
+        ArgumentNullException.ThrowIfNull(bridge);
+        var metrics = new BridgeMetrics(bridge.Name);
+        metrics.ShowZeros();
+        if (bridge.Queue.PubSub is not null)
+            metrics.ShowPubSubZeros();
+    }
 
     /// <summary>
     /// Shows every counter at 0 before anything happened, so that a rate over the first event is

@@ -12,7 +12,7 @@ internal static class ConfigCommand
         var files = ConfigurationSource.CreateOption();
         var reference = new Option<bool>("--reference") { Description = "Every setting with its default, range and reason (HOCON), instead." };
         var changed = new Option<bool>("--changed") { Description = "Only what is not the default." };
-        var json = new Option<bool>("--json") { Description = "A JSON array of key, value and origin." };
+        var json = Tables.JsonOption("A JSON array of key, value and origin.");
         var command = new Command("config", "Print the settings as they hold, each with where it was made; secrets are masked.") { files, reference, changed, json };
         command.SetAction(async (result, cancellation) =>
         {

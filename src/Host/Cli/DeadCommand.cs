@@ -179,7 +179,7 @@ internal static class DeadCommand
             return await act(new DeadLetters(link, queue.Keys, queue.Kind), result);
         });
 
-    private static Option<bool> CreateJson() => new("--json") { Description = "One JSON object per line." };
+    private static Option<bool> CreateJson() => Tables.JsonOption("One JSON object per line.");
 
     private static Argument<string[]> CreateIds() => new("id")
     {

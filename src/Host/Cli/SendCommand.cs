@@ -42,7 +42,7 @@ internal static class SendCommand
             if (!Quantity.TryDuration(option.GetValueOrDefault<string>() ?? "", out var time) || time > LongestWait)
                 option.AddError("--wait must be a duration with its unit, 1h at most, such as 15s.");
         });
-        var json = new Option<bool>("--json") { Description = "The outcome as it came, a JSON object." };
+        var json = Tables.JsonOption("The outcome as it came, a JSON object.");
         var command = new Command("send", "Push a message onto the queue, wait for its outcome and tell it.")
         {
             to, body, subject, type, from, id, xml, ttl, notBefore, receipt, timeout, stanza, wait, json,

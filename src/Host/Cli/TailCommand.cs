@@ -30,7 +30,7 @@ internal static class TailCommand
             if (option.GetValueOrDefault<int?>() is < 1)
                 option.AddError("--count must be 1 or more.");
         });
-        var json = new Option<bool>("--json") { Description = "One JSON object per line, with every field." };
+        var json = Tables.JsonOption("One JSON object per line, with every field.");
         var command = new Command("tail", "Show outcomes and what users send, as they come, until Ctrl-C.") { outcomes, inbound, since, count, json };
         return OneBridge.Act(command, "Whose streams, where several bridges are configured.", async (bridge, result, cancellation) =>
         {

@@ -188,10 +188,7 @@ internal sealed partial class BridgeHost : IAsyncDisposable
         foreach (var bridge in wanted.Bridges.Where(bridge => applied.Added.Contains(bridge.Name) || applied.Changed.Contains(bridge.Name)))
         {
             LogStarting(bridge.Name, bridge.Queue.KindText, bridge.Queue.Keys.Queue, bridge.Xmpp.Domain, string.Join(", ", bridge.Xmpp.Endpoints), bridge.Confirm.Grade);
-            var metrics = new BridgeMetrics(bridge.Name);
-            metrics.ShowZeros();
-            if (bridge.Queue.PubSub is not null)
-                metrics.ShowPubSubZeros();
+            BridgeMetrics.ShowZerosOf(bridge);
             _ = WarnOfRedisAsync(bridge);
         }
 

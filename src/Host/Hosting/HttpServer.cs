@@ -65,12 +65,7 @@ internal sealed partial class HttpServer(
 
         // Now that they are listened to.
         foreach (var bridge in bridges.Current)
-        {
-            var metrics = new BridgeMetrics(bridge.Name);
-            metrics.ShowZeros();
-            if (bridge.Queue.PubSub is not null)
-                metrics.ShowPubSubZeros();
-        }
+            BridgeMetrics.ShowZerosOf(bridge);
 
         var addresses = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         LogServing(string.Join(", ", addresses));

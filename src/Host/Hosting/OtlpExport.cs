@@ -51,7 +51,7 @@ internal sealed partial class OtlpExport(HostConfiguration configuration, Config
             .AddOtlpExporter(exporter => Configure(exporter, settings, "v1/traces"))
             .Build();
         foreach (var bridge in bridges.Current)
-            new BridgeMetrics(bridge.Name).ShowZeros();
+            BridgeMetrics.ShowZerosOf(bridge);
         LogSending(settings.Endpoint, settings.Carrier);
         return Task.CompletedTask;
     }

@@ -89,13 +89,7 @@ public sealed partial class MonitoringFilesTests
         await using var server = new ScriptedXmppServer();
         await using var bridge = new BridgeProcess(new BridgeProcessOptions
         {
-            Environment = new Dictionary<string, string?>
-            {
-                ["BRIDGE_REDIS"] = redis.ConnectionString,
-                ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}"),
-                ["BRIDGE_DOMAIN"] = server.Options.Component,
-                ["BRIDGE_SECRET"] = server.Options.Secret,
-            },
+            Environment = BridgeProcessOptions.Between(redis, server),
         });
         bridge.Start();
         await bridge.ReadyAsync(Patience);

@@ -27,13 +27,7 @@ public sealed class SingleFileTests
         await using var redis = await RedisServer.StartAsync();
         await using var server = new ScriptedXmppServer();
         await using var check = new ServerProcess("bridge");
-        check.Start(program, ["check"], new Dictionary<string, string?>
-        {
-            ["BRIDGE_REDIS"] = redis.ConnectionString,
-            ["BRIDGE_XMPP"] = $"127.0.0.1:{server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)}",
-            ["BRIDGE_DOMAIN"] = server.Options.Component,
-            ["BRIDGE_SECRET"] = server.Options.Secret,
-        });
+        check.Start(program, ["check"], BridgeProcessOptions.Between(redis, server));
         Assert.True(await check.WaitForExitAsync(TimeSpan.FromSeconds(30)) == 0, check.Output);
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Bridge.TestKit;
 using StackExchange.Redis;
 
@@ -19,13 +18,7 @@ public sealed class LogTests
         await using var server = new ScriptedXmppServer();
         await using var bridge = new BridgeProcess(new BridgeProcessOptions
         {
-            Environment = new Dictionary<string, string?>
-            {
-                ["BRIDGE_REDIS"] = redis.ConnectionString,
-                ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}"),
-                ["BRIDGE_DOMAIN"] = server.Options.Component,
-                ["BRIDGE_SECRET"] = server.Options.Secret,
-            },
+            Environment = BridgeProcessOptions.Between(redis, server),
             Configuration = $"bridge {{ log {{ level = debug, format = {format} }}\ndefaults.outcomes.mode = all }}\nakka.loglevel = DEBUG",
         });
         bridge.Start();
@@ -80,13 +73,7 @@ public sealed class LogTests
         await using var server = new ScriptedXmppServer();
         await using var bridge = new BridgeProcess(new BridgeProcessOptions
         {
-            Environment = new Dictionary<string, string?>
-            {
-                ["BRIDGE_REDIS"] = redis.ConnectionString,
-                ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}"),
-                ["BRIDGE_DOMAIN"] = server.Options.Component,
-                ["BRIDGE_SECRET"] = server.Options.Secret,
-            },
+            Environment = BridgeProcessOptions.Between(redis, server),
         });
         bridge.Start();
         await bridge.ReadyAsync(TimeSpan.FromSeconds(20));

@@ -20,7 +20,7 @@ public sealed class OtlpTests
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await using var server = new ScriptedXmppServer();
         await using var collector = new Collector();
-        var environment = Environment(redis, server);
+        var environment = BridgeProcessOptions.Between(redis, server);
         environment["BRIDGE_OTLP_ENDPOINT"] = collector.Address;
         environment["BRIDGE_QUEUE_KIND"] = "stream";
         // What OpenTelemetry would read by itself.
@@ -60,7 +60,7 @@ public sealed class OtlpTests
         await using var redis = await RedisServer.StartAsync();
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await using var server = new ScriptedXmppServer();
-        var environment = Environment(redis, server);
+        var environment = BridgeProcessOptions.Between(redis, server);
         environment["BRIDGE_OTLP_ENDPOINT"] = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FreePorts.Next()}");
         await using var bridge = new BridgeProcess(new BridgeProcessOptions
         {
@@ -76,14 +76,6 @@ public sealed class OtlpTests
         await bridge.Process.LineAsync(line => line.Contains("could not be sent to", StringComparison.Ordinal), Patience);
         Assert.Equal(0, await bridge.StopAsync());
     }
-
-    private static Dictionary<string, string?> Environment(RedisServer redis, ScriptedXmppServer server) => new()
-    {
-        ["BRIDGE_REDIS"] = redis.ConnectionString,
-        ["BRIDGE_XMPP"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}"),
-        ["BRIDGE_DOMAIN"] = server.Options.Component,
-        ["BRIDGE_SECRET"] = server.Options.Secret,
-    };
 
     /// <summary>Takes what is posted. Protobuf writes texts and ids as they are, so they can be looked for in the bytes.</summary>
     private sealed class Collector : IAsyncDisposable
