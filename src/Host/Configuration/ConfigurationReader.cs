@@ -57,15 +57,16 @@ public static class ConfigurationReader
         }
 
         CheckVariables(environment, mistakes);
-        var process = new SettingReader(ReadProcess(root, environment), mistakes);
+        var own = ReadProcess(root, environment);
+        var process = new SettingReader(own, mistakes);
         var http = ReadHttp(process);
-        var page = ReadPage(root, environment, readFile, mistakes);
+        var page = ReadPage(own, environment, readFile, mistakes);
         var logLevel = process.Choice(
             "log.level",
             ("info", LogLevel.Information), ("debug", LogLevel.Debug), ("warning", LogLevel.Warning), ("error", LogLevel.Error));
         var logFormat = process.Choice("log.format", ("text", LogFormat.Text), ("json", LogFormat.Json));
         var otlp = ReadOtlp(process);
-        var cluster = ReadCluster(root, environment, mistakes);
+        var cluster = ReadCluster(own, environment, mistakes);
         var bridges = ReadBridges(root, environment, readFile, mistakes);
         if (cluster is not null && mistakes.Count == 0 && cluster.IsOfDefaults && bridges.All(bridge => bridge.Queue.Redis != cluster.Redis))
             mistakes.Add(new("bridge.cluster.redis", "nothing, and no bridge uses the Redis of bridge.defaults", "the Redis whose lease decides which side of a partition stays the cluster"));
@@ -102,14 +103,8 @@ public static class ConfigurationReader
             .Select(mistake => mistake.File == Reference.Name ? mistake with { File = null } : mistake)
             .Distinct();
 
-    private static ConfigurationSection ReadProcess(ConfigurationSection root, IReadOnlyDictionary<string, string> environment)
-    {
-        var process = (ConfigurationSection)root.Find("bridge")!;
-        foreach (var (variable, path) in (ReadOnlySpan<(string, string)>)[(EnvironmentKeys.Http, "http"), (EnvironmentKeys.OtlpEndpoint, "otlp.endpoint")])
-            if (IsSet(environment, variable, out var value))
-                process = process.With(path, new ConfigurationValue(variable, null, value, null));
-        return process;
-    }
+    private static ConfigurationSection ReadProcess(ConfigurationSection root, IReadOnlyDictionary<string, string> environment) =>
+        WithVariables((ConfigurationSection)root.Find("bridge")!, environment, EnvironmentKeys.OfProcess);
 
     private static OtlpSettings? ReadOtlp(SettingReader process)
     {
@@ -158,11 +153,11 @@ public static class ConfigurationReader
         foreach (var file in files)
             if (HoconText.Parse(file, mistakes) is { } parsed)
                 root = root.With(parsed.Root);
-        return (ReadPage(root, environment, readFile, mistakes).Token, [.. mistakes]);
+        return (ReadPage(ReadProcess(root, environment), environment, readFile, mistakes).Token, [.. mistakes]);
     }
 
     private static PageSettings ReadPage(
-        ConfigurationSection root,
+        ConfigurationSection process,
         IReadOnlyDictionary<string, string> environment,
         Func<string, string> readFile,
         List<ConfigurationMistake> mistakes)
@@ -171,12 +166,10 @@ public static class ConfigurationReader
             path = "token-file",
             form = "16 to 256 letters, digits and -._~+/=, such as the output of `openssl rand -hex 32`",
             allowed = "a file with the token, " + form;
-        if (root.Find("bridge", "page") is not ConfigurationSection section)
+        if (process.Find("page") is not ConfigurationSection section)
             return new PageSettings(null, false, false); // Reported with the unknown keys.
-        if (IsSet(environment, EnvironmentKeys.HttpTokenFile, out var file))
-            section = section.With(path, new ConfigurationValue(EnvironmentKeys.HttpTokenFile, null, file, null));
         var read = new SettingReader(section, mistakes);
-        file = read.Text(path);
+        var file = read.Text(path);
         string? token = null;
         if (IsSet(environment, EnvironmentKeys.HttpToken, out var given))
         {
@@ -205,13 +198,10 @@ public static class ConfigurationReader
         token is null ? "" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token.Reveal())));
 
     private static ClusterSettings? ReadCluster(
-        ConfigurationSection root, IReadOnlyDictionary<string, string> environment, List<ConfigurationMistake> mistakes)
+        ConfigurationSection process, IReadOnlyDictionary<string, string> environment, List<ConfigurationMistake> mistakes)
     {
-        if (root.Find("bridge", "cluster") is not ConfigurationSection section)
+        if (process.Find("cluster") is not ConfigurationSection section)
             return null; // Reported with the unknown keys.
-        foreach (var (variable, path) in EnvironmentKeys.OfCluster)
-            if (IsSet(environment, variable, out var value))
-                section = section.With(path, new ConfigurationValue(variable, null, value, null));
         var read = new SettingReader(section, mistakes);
         var host = read.Text("host");
         if (!IsHost(host))
@@ -261,7 +251,7 @@ public static class ConfigurationReader
             IsOfDefaults = isOfDefaults,
         };
 
-        string OfDefaults(string name) => (root.Find("bridge", "defaults", name) as ConfigurationValue)?.Text?.Trim() ?? "";
+        string OfDefaults(string name) => (process.Find("defaults", name) as ConfigurationValue)?.Text?.Trim() ?? "";
 
         // What it says is not shown: it may hold a password.
         static bool CanBeRead(string text)
@@ -305,7 +295,7 @@ public static class ConfigurationReader
                 continue;
             }
 
-            var section = WithVariables(defaults.With((ConfigurationSection)node), environment, sections.Count == 1);
+            var section = WithVariables(defaults.With((ConfigurationSection)node), environment, EnvironmentKeys.OfBridges(sections.Count));
             bridges.Add(new BridgeReader(name, section, secret, readFile, mistakes).Read());
         }
 
@@ -325,22 +315,20 @@ public static class ConfigurationReader
             root = root.With(HoconText.Parse(file, [])!.Root);
         var defaults = (ConfigurationSection)root.Find("bridge", "defaults")!;
         var sections = BridgeSections(root, defaults);
-        var process = ReadProcess(root, environment);
-        var cluster = (ConfigurationSection)process.Find("cluster")!;
-        foreach (var (variable, path) in EnvironmentKeys.OfCluster)
-            if (IsSet(environment, variable, out var value))
-                cluster = cluster.With(path, new ConfigurationValue(variable, null, value, null));
         List<EffectiveSetting> settings = [];
-        foreach (var (name, node) in process.Children)
+        foreach (var (name, node) in ReadProcess(root, environment).Children)
         {
             if (name is not ("defaults" or "bridges"))
-                EffectiveSetting.Add(settings, "bridge." + name, name == "cluster" ? cluster : node);
+                EffectiveSetting.Add(settings, "bridge." + name, node);
         }
+
+        if (IsSet(environment, EnvironmentKeys.HttpToken, out _))
+            settings.Add(new EffectiveSetting("bridge.page.token", EffectiveSetting.NotShown, EnvironmentKeys.HttpToken));
 
         foreach (var (name, node) in sections)
         {
             var key = "bridge.bridges." + name;
-            EffectiveSetting.Add(settings, key, WithVariables(defaults.With((ConfigurationSection)node), environment, sections.Count == 1));
+            EffectiveSetting.Add(settings, key, WithVariables(defaults.With((ConfigurationSection)node), environment, EnvironmentKeys.OfBridges(sections.Count)));
             if (IsSet(environment, EnvironmentKeys.Secret, out _))
                 settings.Add(new EffectiveSetting(key + ".xmpp.secret", EffectiveSetting.NotShown, EnvironmentKeys.Secret));
         }
@@ -359,9 +347,10 @@ public static class ConfigurationReader
         return sections;
     }
 
-    private static ConfigurationSection WithVariables(ConfigurationSection section, IReadOnlyDictionary<string, string> environment, bool alone)
+    private static ConfigurationSection WithVariables(
+        ConfigurationSection section, IReadOnlyDictionary<string, string> environment, IEnumerable<(string Variable, string Path)> variables)
     {
-        foreach (var (variable, path) in alone ? [.. EnvironmentKeys.ForEveryBridge, .. EnvironmentKeys.ForASingleBridge] : EnvironmentKeys.ForEveryBridge)
+        foreach (var (variable, path) in variables)
             if (IsSet(environment, variable, out var value))
                 section = section.With(path, new ConfigurationValue(variable, null, value, null));
         return section;

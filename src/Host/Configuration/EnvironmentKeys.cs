@@ -21,13 +21,16 @@ internal static class EnvironmentKeys
     /// <summary>Where metrics and traces are sent.</summary>
     public const string OtlpEndpoint = "BRIDGE_OTLP_ENDPOINT";
 
-    /// <summary>Variables of the cluster: name, and the path of the setting within it.</summary>
-    public static readonly (string Variable, string Path)[] OfCluster =
+    /// <summary>Variables that stand outside of the bridges: name, and the path of the setting within <c>bridge</c>.</summary>
+    public static readonly (string Variable, string Path)[] OfProcess =
     [
-        ("BRIDGE_CLUSTER_SEEDS", "seeds"),
-        ("BRIDGE_CLUSTER_HOST", "host"),
-        ("BRIDGE_CLUSTER_PORT", "port"),
-        ("BRIDGE_CLUSTER_BIND", "bind"),
+        (Http, "http"),
+        (HttpTokenFile, "page.token-file"),
+        (OtlpEndpoint, "otlp.endpoint"),
+        ("BRIDGE_CLUSTER_SEEDS", "cluster.seeds"),
+        ("BRIDGE_CLUSTER_HOST", "cluster.host"),
+        ("BRIDGE_CLUSTER_PORT", "cluster.port"),
+        ("BRIDGE_CLUSTER_BIND", "cluster.bind"),
     ];
 
     /// <summary>Variables that hold for every bridge: name, and the path of the setting within a bridge.</summary>
@@ -48,16 +51,16 @@ internal static class EnvironmentKeys
         ("BRIDGE_DOMAIN", "xmpp.domain"),
     ];
 
+    /// <summary>Variables that are laid over each bridge, where there are so many.</summary>
+    public static IEnumerable<(string Variable, string Path)> OfBridges(int count) => count == 1 ? [.. ForEveryBridge, .. ForASingleBridge] : ForEveryBridge;
+
     /// <summary>All of them.</summary>
     public static readonly string[] All =
     [
         .. ForEveryBridge.Select(row => row.Variable),
         .. ForASingleBridge.Select(row => row.Variable),
-        .. OfCluster.Select(row => row.Variable),
+        .. OfProcess.Select(row => row.Variable),
         Secret,
-        Http,
         HttpToken,
-        HttpTokenFile,
-        OtlpEndpoint,
     ];
 }

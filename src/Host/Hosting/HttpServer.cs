@@ -140,9 +140,7 @@ internal sealed partial class HttpServer(
 
     /// <summary>How all nodes and bridges stand, as far as this one knows.</summary>
     private Task AnswerStatus(HttpContext context) => context.Response.WriteAsJsonAsync(
-        StatusReport.Of(
-            cluster.Picture,
-            NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, time.GetUtcNow())),
+        StatusReport.Of(cluster.Picture, bridges, board, time.GetUtcNow()),
         StatusReport.Json,
         context.RequestAborted);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Bridge.Stanzas;
 using Bridge.Telemetry;
 using OpenTelemetry.Metrics;
 
@@ -13,10 +14,13 @@ internal static class SeriesLimits
 {
     private const int OfTheRuntime = 100;
 
-    // Of one bridge, as their tags are closed sets: types and conditions of errors; reasons; and causes, faults, states, actors and kinds, the longest of which are a dozen and a half.
-    private const int OfBounces = 150;
-    private const int OfReasons = 48;
+    // Of one bridge, as their tags are closed sets, each with "other": types and conditions of errors; reasons; and causes, faults, states,
+    // actors and kinds, the longest of which are a dozen and a half.
     private const int OfOthers = 20;
+
+    private static readonly int OfReasons = Enum.GetValues<RejectionReason>().Length + 1;
+
+    private static readonly int OfBounces = (Enum.GetValues<StanzaErrorType>().Length + 1) * (Enum.GetValues<StanzaErrorCondition>().Length + 1);
 
     /// <summary>A view that limits each instrument to what so many bridges need, and twice as many and some more that a reload may add.</summary>
     public static Func<Instrument, MetricStreamConfiguration?> For(int bridges) => instrument => new MetricStreamConfiguration

@@ -112,6 +112,10 @@ internal sealed record StatusReport
         public long Held { get; init; }
     }
 
+    /// <summary>How all stands now, as this process knows it.</summary>
+    public static StatusReport Of(ClusterPicture? picture, ConfiguredBridges bridges, StatusBoard board, DateTimeOffset now) =>
+        Of(picture, NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, now));
+
     /// <summary>The report of a cluster's picture; without one, of this node alone.</summary>
     public static StatusReport Of(ClusterPicture? picture, NodeStatus own)
     {

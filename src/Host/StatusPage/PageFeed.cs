@@ -159,9 +159,7 @@ internal sealed partial class PageFeed(
             access.HasToken,
             configuration.Page.Changes,
             configuration.Page.Payloads,
-            StatusReport.Of(
-                cluster.Picture,
-                NodeStatuses.Of(Environment.MachineName, ProgramVersion.Text, isLeaving: false, bridges.Current, board, now)),
+            StatusReport.Of(cluster.Picture, bridges, board, now),
             [.. bridges.Current.Select(bridge => board.Find(bridge.Name)).OfType<BridgeSnapshot>().Select(snapshot => Here(snapshot, now))],
             [.. readings.Take(MostActors)],
             Math.Max(0, readings.Count - MostActors));

@@ -615,6 +615,25 @@ public sealed class ConfigurationReaderTests
     }
 
     [Fact]
+    public void Every_variable_that_is_set_is_told_as_the_origin_of_its_setting_and_no_secret_with_it()
+    {
+        const string token = "0123456789abcdef-of-the-page";
+        (string Name, string Value)[] variables =
+        [
+            ("BRIDGE_HTTP", "127.0.0.1:1"), ("BRIDGE_HTTP_TOKEN", token), ("BRIDGE_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
+            ("BRIDGE_CLUSTER_SEEDS", "127.0.0.1:9181"), ("BRIDGE_CLUSTER_PORT", "9181"), ("BRIDGE_QUEUE", "q"), ("BRIDGE_XMPP", "127.0.0.1:2"),
+        ];
+
+        var settings = Effective([], variables);
+
+        Assert.Superset(variables.Select(variable => variable.Name).ToHashSet(), settings.Values.Select(setting => setting.Origin).ToHashSet());
+        Assert.Equal(("\"http://127.0.0.1:4317\"", "BRIDGE_OTLP_ENDPOINT"), settings["bridge.otlp.endpoint"]);
+        Assert.Equal(("(set, not shown)", "BRIDGE_HTTP_TOKEN"), settings["bridge.page.token"]);
+        Assert.Equal("BRIDGE_HTTP_TOKEN_FILE", Effective([], ("BRIDGE_HTTP_TOKEN_FILE", "/run/token"))["bridge.page.token-file"].Origin);
+        Assert.DoesNotContain(token, string.Join('\n', settings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_setting_of_the_reference_is_told_for_each_bridge()
     {
         var settings = Effective(["bridge.bridges { a { queue.name = q1 }\nb { queue.name = q2 } }"]);
