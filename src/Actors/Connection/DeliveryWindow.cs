@@ -171,6 +171,8 @@ internal sealed class DeliveryWindow(WindowSettings limits, ConfirmGrade grade, 
     public void Append(EncodedBatch batch, TimeSpan now)
     {
         var entries = batch.Entries;
+        if (entries.Length > 0)
+            endings.Took(entries[^1].TakenAt, now);
         for (var i = 0; i < entries.Length; i++)
         {
             ref readonly var entry = ref entries[i];

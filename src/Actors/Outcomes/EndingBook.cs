@@ -85,6 +85,16 @@ internal sealed class EndingBook(OutcomeSettings settings, AnswerSettings answer
     /// <summary>What the clock on the wall shows.</summary>
     public DateTimeOffset WallClock(TimeSpan now) => origin + now;
 
+    /// <summary>
+    /// An entry was taken at this time, by the clock of Redis. One that was set forward is followed; one that was set back shows only at
+    /// the next recovery, as an entry may also be one that was taken long ago.
+    /// </summary>
+    public void Took(DateTimeOffset at, TimeSpan now)
+    {
+        if (at > origin + now)
+            origin = at - now;
+    }
+
     /// <summary>Whether so many endings are owed that no more entries may be asked for.</summary>
     public bool IsFull => _inOrder.Count >= settings.MaxPending || _ended.Count >= settings.MaxPending;
 

@@ -24,6 +24,7 @@ public sealed class RedisLink : IAsyncDisposable
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
 
     private static readonly CommandMap Needed = CommandMap.Create(["CONFIG"], available: false);
+    private static readonly CommandMap NeededOfOneNode = CommandMap.Create(["CONFIG", "CLUSTER"], available: false);
 
     private readonly Lock _gate = new();
     private readonly ConfigurationOptions _options;
@@ -195,8 +196,12 @@ public sealed class RedisLink : IAsyncDisposable
     internal static void Abandon<T>(Task<T> reply) => _ = ObserveAsync(reply);
 
     /// <summary>What every connection of ours has in common.</summary>
+    /// <param name="connectionString">The operator's.</param>
+    /// <param name="clientName">Shown by CLIENT LIST.</param>
+    /// <param name="callTimeout">Deadline of calls.</param>
+    /// <param name="knowsCluster">Whether the client asks a node of a cluster for the others, and connects to them too.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read. The message does not repeat it.</exception>
-    internal static ConfigurationOptions ReadOptions(string connectionString, string clientName, TimeSpan callTimeout)
+    internal static ConfigurationOptions ReadOptions(string connectionString, string clientName, TimeSpan callTimeout, bool knowsCluster = true)
     {
         var options = Read(connectionString);
         options.ClientName = clientName;
@@ -214,7 +219,7 @@ public sealed class RedisLink : IAsyncDisposable
         // Redis 7.0 does not know, and CONFIG, of whose answers passwords may be a part.
         options.SetClientLibrary = false;
         if (!options.AllowAdmin && ReferenceEquals(options.CommandMap, CommandMap.Default))
-            options.CommandMap = Needed;
+            options.CommandMap = knowsCluster ? Needed : NeededOfOneNode;
         if (string.IsNullOrEmpty(options.ServiceName))
         {
             // Neither a subscription nor a tie-breaker key of the client's own.
@@ -270,9 +275,15 @@ public sealed class RedisLink : IAsyncDisposable
 
         _certificates?.Forget();
         ReplyThread? replyThread = null;
+        OneLife? life = null;
         // A proxy that the connection string names comes first.
-        if (_onReplyThread && options.Tunnel is null)
-            options.Tunnel = replyThread = new ReplyThread(TimeSpan.FromMilliseconds(options.ConnectTimeout), _longestString);
+        if (options.Tunnel is null)
+        {
+            options.Tunnel = life = _onReplyThread
+                ? replyThread = new ReplyThread(TimeSpan.FromMilliseconds(options.ConnectTimeout), _longestString)
+                : new OneLife();
+        }
+
         try
         {
             var connecting = ConnectionMultiplexer.ConnectAsync(options);
@@ -291,10 +302,12 @@ public sealed class RedisLink : IAsyncDisposable
             if (cluster is not null)
                 Volatile.Write(ref _nodes, [.. cluster.Nodes.Select(node => node.EndPoint).OfType<EndPoint>()]);
             var connection = new RedisConnection(number, multiplexer, multiplexer.GetDatabase(), replyThread, cluster);
+            var home = NodeOf(connection, _home);
+            // The client would reconnect by itself, at once; a session must not go on over it unnoticed. The event comes when the thread
+            // pool has a thread for it: until then the client has one life and asks in vain.
             multiplexer.ConnectionFailed += (_, failure) =>
             {
-                // The client would reconnect by itself; a session must not go on over it unnoticed.
-                if (failure.ConnectionType == ConnectionType.Interactive && (NodeOf(connection, _home) is not { } home || home.Equals(failure.EndPoint)))
+                if (failure.ConnectionType == ConnectionType.Interactive && (home is null || home.Equals(failure.EndPoint)))
                     Drop(connection);
             };
             if (!multiplexer.IsConnected)
@@ -303,6 +316,7 @@ public sealed class RedisLink : IAsyncDisposable
                 await connection.Database.PingAsync().WaitAsync(_connectDeadline, _time).ConfigureAwait(false);
             }
 
+            life?.Begin(home is null ? multiplexer.GetServers().Where(server => server.IsConnected).Select(server => server.EndPoint) : [home]);
             return connection;
         }
         catch (Exception exception)

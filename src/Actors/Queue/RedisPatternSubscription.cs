@@ -1,21 +1,22 @@
 using System.Collections.Immutable;
-using System.Net;
 using Bridge.Settings;
 using StackExchange.Redis;
 
 namespace Bridge.Queue;
 
 /// <summary>PSUBSCRIBE on a client of its own, which is thrown away with the first failure: by itself it would subscribe again unnoticed.</summary>
-/// <remarks>The nodes of a Redis Cluster tell one another what is published, so any of them serves: only those that are listened to count.</remarks>
+/// <remarks>
+/// The nodes of a Redis Cluster tell one another what is published, so any of them serves. The client knows one alone: otherwise it would
+/// choose, and say that it listens where the one that it has chosen is gone.
+/// </remarks>
 /// <param name="queue">The Redis, and the deadline of each step.</param>
 /// <param name="clientName">Shown by CLIENT LIST.</param>
 /// <param name="patterns">At least one.</param>
+/// <param name="turn">Where the connection string names several nodes: whose turn it is, counted from 0 round and round.</param>
 /// <param name="time">The clock of the deadlines.</param>
 public sealed class RedisPatternSubscription(
-    QueueSettings queue, string clientName, ImmutableArray<string> patterns, TimeProvider time) : IPatternSubscription
+    QueueSettings queue, string clientName, ImmutableArray<string> patterns, long turn, TimeProvider time) : IPatternSubscription
 {
-    // Which nodes of a cluster are listened to; empty: this is no cluster, or they are not known yet.
-    private ImmutableHashSet<EndPoint> _heardAt = [];
     private CertificateCheck? _certificates;
     private Task<ConnectionMultiplexer>? _connecting;
     private Task _hearing = Task.CompletedTask;
@@ -27,23 +28,22 @@ public sealed class RedisPatternSubscription(
         ArgumentNullException.ThrowIfNull(ended);
         try
         {
-            _connecting = ConnectionMultiplexer.ConnectAsync(Options());
+            var options = Options();
+            // A proxy that the connection string names comes first.
+            var life = options.Tunnel is null ? new OneLife(alsoToListen: true) : null;
+            options.Tunnel ??= life;
+            _connecting = ConnectionMultiplexer.ConnectAsync(options);
             var client = await WithinAsync(_connecting).ConfigureAwait(false);
-            client.ConnectionFailed += (_, failure) =>
-            {
-                var heardAt = _heardAt;
-                if (heardAt.IsEmpty || (failure.EndPoint is { } node && heardAt.Contains(node)))
-                    ended($"{failure.ConnectionType} connection: {failure.FailureType}");
-            };
+            client.ConnectionFailed += (_, failure) => ended($"{failure.ConnectionType} connection: {failure.FailureType}");
             var subscriber = client.GetSubscriber();
             var channels = patterns.Select(RedisChannel.Pattern).ToArray();
             var queues = await WithinAsync(Task.WhenAll(channels.Select(channel => subscriber.SubscribeAsync(channel)))).ConfigureAwait(false);
             _hearing = Task.WhenAll(queues.Select(messages => HearAsync(messages, heard)));
-            if (client.GetServers().Any(server => server.ServerType == ServerType.Cluster))
-                _heardAt = [.. channels.Select(subscriber.SubscribedEndpoint).OfType<EndPoint>()];
             // It counts as subscribed where there was no server to say it to.
-            if (!channels.All(subscriber.IsConnected))
+            if (!channels.All(channel => subscriber.SubscribedEndpoint(channel) is not null && subscriber.IsConnected(channel)))
                 throw new QueueFaultException(QueueFault.Unreachable, "The connection failed while the patterns were subscribed to.");
+            // Or the client would subscribe once more, and be thrown away while somebody publishes to it.
+            life?.Begin(client.GetEndPoints());
         }
         catch (Exception exception) when (exception is not QueueFaultException)
         {
@@ -55,14 +55,14 @@ public sealed class RedisPatternSubscription(
     public Task StopAsync() => AskAsync(async client =>
     {
         // Its answer comes behind the messages. The client listens to none from the moment at which it asks to unsubscribe.
-        await PingAsync(client).ConfigureAwait(false);
+        await client.GetSubscriber().PingAsync().ConfigureAwait(false);
         await client.GetSubscriber().UnsubscribeAllAsync().ConfigureAwait(false);
         await _hearing.ConfigureAwait(false);
         return true;
     });
 
     /// <inheritdoc />
-    public Task PingAsync() => AskAsync(PingAsync);
+    public Task PingAsync() => AskAsync(client => client.GetSubscriber().PingAsync());
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
@@ -86,7 +86,15 @@ public sealed class RedisPatternSubscription(
 
     private ConfigurationOptions Options()
     {
-        var options = RedisLink.ReadOptions(queue.Redis, clientName, queue.CallTimeout);
+        var options = RedisLink.ReadOptions(queue.Redis, clientName, queue.CallTimeout, knowsCluster: false);
+        // Of a Sentinel they are what names the one.
+        if (string.IsNullOrEmpty(options.ServiceName))
+        {
+            var node = options.EndPoints[(int)(turn % options.EndPoints.Count)];
+            options.EndPoints.Clear();
+            options.EndPoints.Add(node);
+        }
+
         _certificates = CertificateCheck.AddTo(options, queue.RedisCaFile);
         // Or it would connect again and again, and tell nobody what Redis says about it.
         options.AbortOnConnectFail = true;
@@ -101,16 +109,6 @@ public sealed class RedisPatternSubscription(
             RedisFaults.Classify(exception),
             exception is TimeoutException and not RedisTimeoutException ? $"Redis did not answer within {queue.CallTimeout.TotalSeconds:0.###} s." : exception.Message,
             exception);
-
-    private async Task<bool> PingAsync(ConnectionMultiplexer client)
-    {
-        var heardAt = _heardAt;
-        // The subscriber asks any node of a cluster. In RESP3 a node has one connection for both.
-        if (heardAt.IsEmpty || heardAt.Any(node => client.GetServer(node).Protocol < RedisProtocol.Resp3))
-            await client.GetSubscriber().PingAsync().ConfigureAwait(false);
-        await Task.WhenAll(heardAt.Select(node => client.GetServer(node).PingAsync())).ConfigureAwait(false);
-        return true;
-    }
 
     // Each queue is read by itself: the client has one for each pattern.
     private static async Task HearAsync(ChannelMessageQueue messages, Action<ReadOnlyMemory<byte>> heard)

@@ -14,7 +14,8 @@ public sealed class RedisPubSub : IPubSub
     private readonly RedisLink _link;
     private readonly QueueKeys _keys;
     private readonly PubSubSettings _settings;
-    private readonly Func<IPatternSubscription> _subscribe;
+    private readonly Func<long, IPatternSubscription> _subscribe;
+    private long _lives;
 
     /// <summary>Prepares; connects to nothing yet.</summary>
     /// <param name="queue">The list, its Redis and the patterns.</param>
@@ -27,11 +28,11 @@ public sealed class RedisPubSub : IPubSub
         _settings = queue.PubSub ?? throw new ArgumentException("No patterns.", nameof(queue));
         _keys = queue.Keys;
         _link = new RedisLink(queue, $"bridge-{bridge}-intake", time);
-        _subscribe = () => new RedisPatternSubscription(queue, $"bridge-{bridge}-pubsub", _settings.Patterns, time ?? TimeProvider.System);
+        _subscribe = life => new RedisPatternSubscription(queue, $"bridge-{bridge}-pubsub", _settings.Patterns, life, time ?? TimeProvider.System);
     }
 
     /// <inheritdoc />
-    public IPatternSubscription Subscribe() => _subscribe();
+    public IPatternSubscription Subscribe() => _subscribe(Interlocked.Increment(ref _lives) - 1);
 
     /// <inheritdoc />
     public async Task<int> AppendAsync(LeaseGrant grant, long number, IReadOnlyList<ReadOnlyMemory<byte>> messages)

@@ -29,7 +29,7 @@ namespace Bridge.Queue;
 /// </remarks>
 /// <param name="connectTimeout">The longest that connecting may take.</param>
 /// <param name="longestString">Longer strings in replies become empty ones, see <see cref="ReplySieve" />; null: none does.</param>
-internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = null) : Tunnel, IDisposable
+internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = null) : OneLife, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<SocketTransport> _open = [];
@@ -52,6 +52,7 @@ internal sealed class ReplyThread(TimeSpan connectTimeout, int? longestString = 
     public override async ValueTask<DuplexTransport?> ConnectTransportAsync(
         EndPoint endpoint, ConnectionType connectionType, TlsOptions tls, CancellationToken cancellationToken)
     {
+        RequireLife(endpoint, connectionType);
         var transport = new SocketTransport(this, endpoint, tls, connectTimeout, longestString);
         lock (_gate)
         {

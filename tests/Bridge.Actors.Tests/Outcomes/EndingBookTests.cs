@@ -54,6 +54,24 @@ public sealed class EndingBookTests
         Assert.Equal(0, _book.RepliesOwed);
     }
 
+    [Fact]
+    public void Nothing_is_confirmed_before_it_was_taken_when_the_clock_of_Redis_was_set_forward()
+    {
+        var origin = DateTimeOffset.UnixEpoch;
+        _book = new EndingBook(Settings(OutcomeMode.All), new AnswerSettings(), new RetrySettings(), ConfirmGrade.Held, origin);
+        var setForward = origin.AddHours(1);
+        _book.Took(setForward.AddSeconds(2), TimeSpan.FromSeconds(3));
+        // One that is read again after a reconnect was taken when it was; and so was one before the clock was set back.
+        _book.Took(origin.AddSeconds(1), TimeSpan.FromSeconds(4));
+        var open = _book.Open(Entry(1, "a") with { TakenAt = setForward.AddSeconds(2) })!;
+        (open.WrittenAt, open.ConfirmedAt) = (TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5));
+
+        var outcome = Assert.Single(_book.Settled(P(1))).Outcome!;
+
+        Assert.Equal((setForward.AddSeconds(2), setForward.AddSeconds(4)), (outcome.WrittenAt!.Value, outcome.ConfirmedAt!.Value));
+        Assert.Equal(setForward.AddSeconds(6), _book.WallClock(TimeSpan.FromSeconds(7)));
+    }
+
     [Theory]
     [InlineData(RejectionReason.NotWellFormed, Ending.Dead)]
     [InlineData(RejectionReason.Expired, Ending.Expired)]

@@ -47,6 +47,8 @@ public sealed class PubSubDeliveryTests(RealServersFixture servers) : IClassFixt
         bridge.Start();
         await bridge.ReadyAsync(Soon);
         await trial.PublishAsync(0, 10);
+        // What stands in the connection that is killed is lost.
+        await trial.ArrivedAsync(10);
 
         await PubSubTests.KillSubscriptionAsync(trial.App);
 

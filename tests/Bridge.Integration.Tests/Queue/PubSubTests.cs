@@ -142,10 +142,10 @@ public sealed class PubSubTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     internal static Task KillSubscriptionAsync(IDatabase app) => Eventually.TrueAsync(
         async () =>
         {
-            var clients = (string?)await app.ExecuteAsync("CLIENT", "LIST") ?? "";
-            var listeners = clients.Split('\n').Where(client => client.Contains("psub=1", StringComparison.Ordinal)).ToList();
+            var server = app.Multiplexer.GetServers().Single();
+            var listeners = (await server.ClientListAsync()).Where(client => client.PatternSubscriptionCount == 1).ToList();
             foreach (var client in listeners)
-                await app.ExecuteAsync("CLIENT", "KILL", "ID", client.Split(' ')[0]["id=".Length..]);
+                await server.ClientKillAsync(id: client.Id);
             return listeners.Count > 0;
         },
         Soon,

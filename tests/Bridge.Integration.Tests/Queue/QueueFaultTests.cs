@@ -391,10 +391,10 @@ public sealed class QueueFaultTests(ITestOutputHelper output)
         await using var queue = await QueueUnderTest.StartAsync(kind, redis);
         await queue.PushAsync(1);
         Assert.Single((await queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty)).Entries);
-        var waiting = Assert.Single(
-            ((string?)await queue.ServerAsync("CLIENT", "LIST") ?? "").Split('\n'), client => client.Contains("name=bridge-wait", StringComparison.Ordinal));
+        var server = queue.AppConnection.GetServer("127.0.0.1", redis.Port);
+        var waiting = Assert.Single(await server.ClientListAsync(), client => client.Name == "bridge-wait");
 
-        await queue.ServerAsync("CLIENT", "KILL", "ID", waiting.Split(' ')[0]["id=".Length..]);
+        await server.ClientKillAsync(id: waiting.Id);
         await queue.PushAsync(1);
         // The first may meet the connection that ends; none goes on over a new one.
         await QueueUnderTest.FaultsAsync(QueueFault.Unreachable, () => queue.Queue.WaitAndTakeAsync(queue.Session, QueueUnderTest.Plenty));
