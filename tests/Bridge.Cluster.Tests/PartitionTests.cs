@@ -54,9 +54,10 @@ public sealed class PartitionTests(RealServersFixture servers) : IClassFixture<R
         await nodes.UntilAsync(
             async () => await seed.TryStatusAsync() is { Nodes: [{ Membership: "up" }] },
             "the first seed has a cluster of its own");
+        // Not that they are two: on a machine that stands still for a while one of them may lose the other as well, and ask to join again.
         await nodes.UntilAsync(
-            async () => await nodes.All[1].TryStatusAsync() is { } status && status.Nodes.Count(node => node.Membership == "up") == 2,
-            "the other two have theirs");
+            async () => await nodes.All[1].TryStatusAsync() is { } status && status.Nodes.All(node => node.Node != seed.Name),
+            "the others have thrown it out");
         seed.HealNodes();
         seed.Redis.Heal();
         await nodes.TogetherAsync(3);

@@ -103,8 +103,9 @@ internal sealed class QueueUnderTest : IAsyncDisposable
         DeadLetterSettings? dead = null)
     {
         var queue = await ConnectAsync(kind, redis, change, dead);
-        await queue.AcquireAsync();
-        await queue.RecoverAsync();
+        // A machine that is busy may take longer to connect than a link waits.
+        await UntilReachedAsync(queue.AcquireAsync);
+        await queue.RecoverOnceBackAsync();
         return queue;
     }
 
@@ -135,27 +136,7 @@ internal sealed class QueueUnderTest : IAsyncDisposable
     }
 
     /// <summary>Recovers where Redis was away, as the puller does: what has not found Redis again yet is asked again.</summary>
-    public async Task<Recovery> RecoverOnceBackAsync()
-    {
-        Recovery? recovery = null;
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                try
-                {
-                    recovery = await RecoverAsync();
-                }
-                catch (QueueFaultException away) when (away.Fault == QueueFault.Unreachable)
-                {
-                    return false;
-                }
-
-                return true;
-            },
-            TimeSpan.FromSeconds(30),
-            "Redis is found again");
-        return recovery!;
-    }
+    public Task<Recovery> RecoverOnceBackAsync() => UntilReachedAsync(RecoverAsync);
 
     /// <summary>Another queue object, as in another process or after a restart.</summary>
     public IOutboundQueue OpenAnother(TimeProvider? time = null)
@@ -253,6 +234,28 @@ internal sealed class QueueUnderTest : IAsyncDisposable
             Redis.Thaw();
         for (var i = _owned.Count - 1; i >= 0; i--)
             await _owned[i].DisposeAsync();
+    }
+
+    private static async Task<T> UntilReachedAsync<T>(Func<Task<T>> call)
+    {
+        T? result = default;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    result = await call();
+                }
+                catch (QueueFaultException away) when (away.Fault == QueueFault.Unreachable)
+                {
+                    return false;
+                }
+
+                return true;
+            },
+            TimeSpan.FromSeconds(30),
+            "Redis is reached");
+        return result!;
     }
 
     private RedisQueue Open(RedisLink link, TimeProvider? time = null) => Kind == QueueKind.List
