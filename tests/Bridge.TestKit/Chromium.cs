@@ -29,7 +29,7 @@ public sealed partial class Chromium : IAsyncDisposable
                 [
                     "--headless=new", "--remote-debugging-port=0", "--user-data-dir=" + Path.Combine(browser._process.Folder, "profile"),
                     // Names lead nowhere; addresses of the loopback stay.
-                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--proxy-server=direct://",
+                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2", "--proxy-server=direct://",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps",
                     "--disable-domain-reliability", "--disable-breakpad", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                     "--no-default-browser-check", "--metrics-recording-only", "--mute-audio", "--hide-scrollbars",

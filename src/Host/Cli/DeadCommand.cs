@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Bridge.Host.Hosting;
 using Bridge.Outcomes;
 using Bridge.Queue;
 
@@ -107,12 +108,13 @@ internal static class DeadCommand
     {
         var ids = CreateIds();
         var all = new Option<bool>("--all") { Description = "All that are there when it begins, oldest first." };
-        var command = new Command("replay", "Put dead letters back at the queue's end, and take them from the dead letters.") { ids, all };
+        var json = Tables.JsonOption("A JSON object: replayed, withoutBody, missing.");
+        var command = new Command("replay", "Put dead letters back at the queue's end, and take them from the dead letters.") { ids, all, json };
         RequireOneOf(command, ids, all);
         return Acting(command, async (letters, result) =>
         {
             var sum = default(ReplayResult);
-            var missing = false;
+            List<string> missing = [];
             if (result.GetValue(all))
                 sum = await letters.ReplayAllAsync();
             foreach (var id in result.GetValue(ids) ?? [])
@@ -120,17 +122,21 @@ internal static class DeadCommand
                 var done = await letters.ReplayAsync(id);
                 if (done == default)
                 {
-                    missing = true;
+                    missing.Add(id);
                     await NoneAsync(result, id);
                 }
 
                 sum = new ReplayResult(sum.Replayed + done.Replayed, sum.WithoutBody + done.WithoutBody);
             }
 
-            await result.InvocationConfiguration.Output.WriteLineAsync(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{sum.Replayed} put back{(sum.WithoutBody > 0 ? $", {sum.WithoutBody} left, because their payload is gone or does not fit the queue's kind" : "")}"));
-            return missing || sum.WithoutBody > 0 ? ExitCodes.Failed : ExitCodes.Done;
+            await TellAsync(
+                result,
+                json,
+                new { sum.Replayed, sum.WithoutBody, missing },
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{sum.Replayed} put back{(sum.WithoutBody > 0 ? $", {sum.WithoutBody} left, because their payload is gone or does not fit the queue's kind" : "")}"));
+            return missing.Count > 0 || sum.WithoutBody > 0 ? ExitCodes.Failed : ExitCodes.Done;
         });
     }
 
@@ -139,34 +145,35 @@ internal static class DeadCommand
         var ids = CreateIds();
         var all = new Option<bool>("--all") { Description = "All of them." };
         var yes = new Option<bool>("--yes") { Description = "Do it: they are lost for good. Without it the command only says what it would do." };
-        var command = new Command("purge", "Throw dead letters away for good.") { ids, all, yes };
+        var json = Tables.JsonOption("A JSON object: purged, missing; without --yes wouldPurge.");
+        var command = new Command("purge", "Throw dead letters away for good.") { ids, all, yes, json };
         RequireOneOf(command, ids, all);
         return Acting(command, async (letters, result) =>
         {
-            var output = result.InvocationConfiguration.Output;
             var given = result.GetValue(ids) ?? [];
             if (!result.GetValue(yes))
             {
                 var count = result.GetValue(all) ? await letters.CountAsync() : given.Length;
-                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"would throw away {count} dead letters for good; give --yes to do it"));
+                await TellAsync(
+                    result, json, new { wouldPurge = count }, string.Create(CultureInfo.InvariantCulture, $"would throw away {count} dead letters for good; give --yes to do it"));
                 return ExitCodes.Failed;
             }
 
             var purged = result.GetValue(all) ? await letters.PurgeAllAsync() : 0;
-            var missing = false;
+            List<string> missing = [];
             foreach (var id in given)
             {
                 if (await letters.PurgeAsync(id))
                     purged++;
                 else
                 {
-                    missing = true;
+                    missing.Add(id);
                     await NoneAsync(result, id);
                 }
             }
 
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{purged} thrown away"));
-            return missing ? ExitCodes.Failed : ExitCodes.Done;
+            await TellAsync(result, json, new { purged, missing }, string.Create(CultureInfo.InvariantCulture, $"{purged} thrown away"));
+            return missing.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
         });
     }
 
@@ -194,6 +201,9 @@ internal static class DeadCommand
             if (some == result.GetValue(all))
                 result.AddError("Give either ids or --all.");
         });
+
+    private static Task TellAsync(ParseResult result, Option<bool> json, object facts, string words) => result.InvocationConfiguration.Output.WriteLineAsync(
+        result.GetValue(json) ? JsonSerializer.Serialize(facts, StatusReport.JsonLine) : words);
 
     private static async Task<int> NoneAsync(ParseResult result, string id)
     {

@@ -38,6 +38,7 @@ internal sealed class Load(Stage stage, Judge judge, int perSecond)
         using var slots = new PeriodicTimer(Slot);
         var started = Stopwatch.GetTimestamp();
         var due = 0.0;
+        var at = 0L;
         for (var batch = 0L; !stopping.IsCancellationRequested; batch++)
         {
             Task slot = slots.WaitForNextTickAsync(stopping).AsTask();
@@ -51,7 +52,8 @@ internal sealed class Load(Stage stage, Judge judge, int perSecond)
             if (count == 0 || lane.Ledger.Open > MostOpen)
                 continue;
 
-            var at = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+            // Ids of a stream rise, also where the clock was set back.
+            at = Math.Max(at, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
             var words = new List<object> { PushCommand(lane), 2, lane.Queue, $"chaos:pushed:{lane.Name}", batch };
             for (var i = 0; i < count; i++)
             {

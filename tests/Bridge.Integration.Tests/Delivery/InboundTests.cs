@@ -34,8 +34,9 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
         var server = await servers.GetAsync(name);
         await using var trial = await DeliveryTrial.StartAsync(server);
         var heard = new ConcurrentQueue<(string Channel, string Json)>();
-        await trial.App.Multiplexer.GetSubscriber().SubscribeAsync(
-            RedisChannel.Pattern("xmpp:outbound:inbound:*"), (channel, json) => heard.Enqueue((channel!, json!)));
+        // A queue, which keeps the order in which it was published.
+        var channels = await trial.App.Multiplexer.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("xmpp:outbound:inbound:*"));
+        channels.OnMessage(message => heard.Enqueue((message.Channel!, message.Message!)));
         await using var bridge = new InProcessBridge(With(trial, inbound => inbound with
         {
             Stanzas = All,
@@ -184,7 +185,9 @@ public sealed class InboundTests(InboundTests.Servers servers, ITestOutputHelper
         await using var trial = await DeliveryTrial.StartAsync(server);
         await using var flooder = await XmppComponentPeer.ConnectAsync(server, Flooder);
         using var counted = new Counted();
-        await using var bridge = new InProcessBridge(With(trial, inbound => inbound with { MaxEntries = 1_000_000 }) with { Name = counted.Bridge });
+        var settings = With(trial, inbound => inbound with { MaxEntries = 1_000_000 }) with { Name = counted.Bridge };
+        // Other tests share this process, its thread pool and the two processors: what is tried here is not who renews in time.
+        await using var bridge = new InProcessBridge(settings with { Lease = settings.Lease with { TimeToLive = TimeSpan.FromMinutes(1) } });
         await bridge.EstablishedAsync();
         GC.Collect();
         var memoryBefore = Environment.WorkingSet;

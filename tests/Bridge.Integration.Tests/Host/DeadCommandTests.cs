@@ -86,6 +86,20 @@ public sealed class DeadCommandTests : IAsyncLifetime
         Assert.Equal(0, await app.GetDatabase().StreamLengthAsync(Dead));
     }
 
+    [Fact]
+    public async Task Replay_and_purge_tell_scripts_what_they_did_and_what_was_not_there()
+    {
+        var first = await BuryAsync("one", "missing-to");
+        await BuryAsync("two", "missing-to");
+
+        Assert.Equal((1, """{"wouldPurge":2}"""), await RunAsync("purge", "--all", "--json"));
+        var (code, output) = await RunAsync("replay", first, "1-0", "--json");
+        Assert.Equal(1, code);
+        Assert.Contains("""{"replayed":1,"withoutBody":0,"missing":["1-0"]}""", output, StringComparison.Ordinal);
+        Assert.Equal((0, """{"purged":1,"missing":[]}"""), await RunAsync("purge", "--all", "--yes", "--json"));
+        Assert.Equal(0, await app.GetDatabase().StreamLengthAsync(Dead));
+    }
+
     [Theory]
     [InlineData("show", "1-0")]
     [InlineData("replay", "1-0")]

@@ -38,13 +38,19 @@ public sealed class GuardedStatusPageTests
 
         // Asked for and permitted.
         var letter = (await stage.JsonAsync($"/api/dead?bridge=main&id={ids[0]}&payload=1", bearer)).GetProperty("letters")[0];
-        Assert.Equal(StatusPageStage.Words + " 0", letter.GetProperty("payload").GetString());
+        Assert.Equal((StatusPageStage.Words + " 0", false), (letter.GetProperty("payload").GetString(), letter.GetProperty("cut").GetBoolean()));
         Assert.DoesNotContain(StatusPageStage.Words, (await stage.AskAsync("/api/dead?bridge=main", bearer)).Body, StringComparison.Ordinal);
+
+        // Of a long one the beginning.
+        var longer = (await stage.BuryAsync(new string('é', 40_000)))[^1];
+        letter = (await stage.JsonAsync($"/api/dead?bridge=main&id={longer}&payload=1", bearer)).GetProperty("letters")[0];
+        Assert.Equal((new string('é', 32 * 1024), true), (letter.GetProperty("payload").GetString(), letter.GetProperty("cut").GetBoolean()));
+        Assert.Equal(80_000, letter.GetProperty("size").GetInt32());
 
         var (status, words) = await stage.PostAsync("/api/dead/purge", $$"""{"ids":["{{ids[0]}}"]}""", bearer);
         Assert.Equal(HttpStatusCode.Forbidden, status);
         Assert.Contains("bridge.page.changes", words, StringComparison.Ordinal);
-        Assert.Equal(1, await stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead"));
+        Assert.Equal(2, await stage.Redis.StreamLengthAsync("{xmpp:outbound}:dead"));
 
         await SignInAndOutAsync(stage);
         await AskByCommandAsync(stage);
@@ -72,6 +78,23 @@ public sealed class GuardedStatusPageTests
         var (code, output) = await BridgeCommand.RunAsync(["status", "--url", $"http://127.0.0.1:{port}"]);
         Assert.Equal(1, code);
         Assert.Contains("BRIDGE_HTTP_TOKEN", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task However_many_ask_for_dead_letters_at_once_few_ask_Redis_and_all_are_answered()
+    {
+        await using var stage = await StatusPageStage.StartAsync();
+        stage.RedisServer.Freeze();
+
+        // Each of the first waits for a connection that does not come, four at a time; the last have waited for longer than anybody has to.
+        var answers = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => stage.AskAsync("/api/dead")).ToArray());
+        stage.RedisServer.Thaw();
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.Status));
+        var refused = answers.Count(answer => answer.Body.StartsWith("Too many ask for dead letters at once.", StringComparison.Ordinal));
+        Assert.Equal(answers.Length - refused, answers.Count(answer => answer.Body.StartsWith("Redis: ", StringComparison.Ordinal)));
+        Assert.InRange(refused, 8, 28);
+        Assert.Equal(0, (await stage.JsonAsync("/api/dead")).GetProperty("total").GetInt32());
     }
 
     private static async Task SignInAndOutAsync(StatusPageStage stage)

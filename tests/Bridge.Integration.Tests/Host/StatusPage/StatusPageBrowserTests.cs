@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Bridge.TestKit;
 
 namespace Bridge.Integration.Tests.Host.StatusPage;
@@ -114,6 +115,62 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
     }
 
     [Theory]
+    [InlineData("127.0.0.2")] // Another site.
+    [InlineData("127.0.0.1")] // For a browser the same site, as ports do not count, and another origin all the same.
+    public async Task A_page_of_another_origin_reaches_it_and_changes_nothing(string host)
+    {
+        var letter = (await Stage.BuryAsync(1))[^1];
+        using var elsewhere = new HttpListener();
+        var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{FreePorts.Next()}/"));
+        elsewhere.Prefixes.Add(address.ToString());
+        elsewhere.Start();
+        var serving = ServeAsync(elsewhere);
+        await using var page = await fixture.Browser.OpenAsync();
+        await page.GoAsync(address);
+
+        // What the page itself would send, as far as a browser lets others send it without asking first (Fetch §4.8): as text, and by a form.
+        var order = $$"""{"bridge":"main","ids":["{{letter}}"]}""";
+        var sent = await page.AskAsync(
+            $$"""fetch('{{Stage.Bridge.Http}}api/dead/purge', { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{order}}' }).then(answer => answer.type, () => 'kept from it')""");
+        var read = await page.AskAsync($"fetch('{Stage.Bridge.Http}api/status').then(answer => answer.text(), () => 'kept from it')");
+        await page.AskAsync(
+            $$"""
+            (() => {
+              const form = document.body.appendChild(document.createElement('form')), field = form.appendChild(document.createElement('input'));
+              [form.method, form.action, form.enctype, field.name, field.value] = ['post', '{{Stage.Bridge.Http}}api/dead/purge', 'text/plain', '{"bridge":"main","ids":["{{letter}}"],"x":"', '"}'];
+              form.submit();
+            })()
+            """);
+        await page.UntilAsync("document.body.innerText.includes('A page of another site asks for this.')", "the form is refused, and why is told");
+
+        Assert.Equal(("kept from it", "kept from it"), (sent, read));
+        Assert.Single(await Stage.Redis.StreamRangeAsync("{xmpp:outbound}:dead", letter, letter));
+        elsewhere.Stop();
+        await serving;
+    }
+
+    [Fact]
+    public async Task Another_node_shows_when_it_comes_and_that_it_is_gone_when_it_is_killed()
+    {
+        await using var page = await OpenAsync();
+        await page.UntilAsync("document.querySelectorAll('#nodes tr').length === 1", "one node is told");
+        var port = FreePorts.Next().ToString(CultureInfo.InvariantCulture);
+        var row = $"document.querySelector('#nodes tr[data-key=\"127.0.0.1:{port}\"]')";
+
+        await using (var other = await Stage.StartAnotherAsync(("BRIDGE_CLUSTER_PORT", port)))
+        {
+            await page.UntilAsync($"{row} && {row}.innerText.includes('● up')", "the other node is told");
+            await PictureAsync(page, "nodes");
+            await other.KillAsync();
+            // Not reached, and then thrown out.
+            await page.UntilAsync($"!{row} || {row}.innerText.includes('▲ ')", "that it is not reached is told", TimeSpan.FromSeconds(30));
+            await page.UntilAsync($"!{row}", "it is gone", TimeSpan.FromSeconds(40));
+        }
+
+        Assert.Empty(page.Complaints);
+    }
+
+    [Theory]
     [InlineData(1280, false)]
     [InlineData(1280, true)]
     [InlineData(360, false)]
@@ -174,6 +231,24 @@ public sealed class StatusPageBrowserTests(StatusPageBrowserTests.Fixture fixtur
 
         await page.AskAsync("document.querySelector('#out').click()");
         await page.UntilAsync("document.querySelector('#token')", "the form is there again");
+    }
+
+    /// <summary>Until it is stopped: a page that says nothing.</summary>
+    private static async Task ServeAsync(HttpListener server)
+    {
+        try
+        {
+            while (true)
+            {
+                var context = await server.GetContextAsync();
+                context.Response.ContentType = "text/html";
+                context.Response.Close("<title>elsewhere</title>"u8.ToArray(), willBlock: false);
+            }
+        }
+        catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException)
+        {
+            // Stopped.
+        }
     }
 
     private async Task<BrowserPage> OpenAsync(int width = 1280, bool dark = false)

@@ -37,7 +37,10 @@ internal sealed class StatusPageStage : IAsyncDisposable
     /// <summary>Asks the program; follows nothing and keeps no cookie.</summary>
     public HttpClient Http { get; private set; } = null!;
 
-    private RedisServer RedisServer { get; set; } = null!;
+    /// <summary>What everything is kept in.</summary>
+    public RedisServer RedisServer { get; private set; } = null!;
+
+    private IReadOnlyDictionary<string, string?> Environment { get; set; } = null!;
 
     /// <summary>Starts all, and waits until the bridge is ready.</summary>
     public static async Task<StatusPageStage> StartAsync(string configuration = "", params (string Name, string? Value)[] environment)
@@ -56,11 +59,24 @@ internal sealed class StatusPageStage : IAsyncDisposable
         };
         foreach (var (name, value) in environment)
             variables[name] = value;
+        stage.Environment = variables;
         stage.Bridge = new BridgeProcess(new BridgeProcessOptions { Environment = variables, Configuration = configuration });
         stage.Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = stage.Bridge.Http, Timeout = TimeSpan.FromSeconds(10) };
         stage.Bridge.Start();
         await stage.Bridge.ReadyAsync(TimeSpan.FromSeconds(20));
         return stage;
+    }
+
+    /// <summary>Starts another node of the same bridge, which differs in this from the first.</summary>
+    public async Task<BridgeProcess> StartAnotherAsync(params (string Name, string? Value)[] environment)
+    {
+        var variables = new Dictionary<string, string?>(Environment);
+        foreach (var (name, value) in environment)
+            variables[name] = value;
+        var node = new BridgeProcess(new BridgeProcessOptions { Environment = variables });
+        node.Start();
+        await node.ReadyAsync(TimeSpan.FromSeconds(20));
+        return node;
     }
 
     /// <summary>Pushes messages.</summary>
