@@ -13,6 +13,11 @@ internal sealed class Watch(Stage stage, Screen screen)
     /// <returns>False when Bridge ended by itself before.</returns>
     public async Task<bool> RunAsync(CancellationToken stopping)
     {
+        // Before anybody is told to push: what comes from then on is shown.
+        var shown = new Dictionary<string, RedisValue>();
+        foreach (var queue in Queues)
+            shown[queue] = (await stage.DeadLettersAsync(queue, Stage.Beginning)).Select(letter => letter.Id).LastOrDefault(Stage.Beginning);
+
         screen.Line();
         screen.Heading("Push more from another terminal, and see them arrive here; Ctrl-C ends.");
         screen.Command(Push.List("", """{"to":"ada@example.test","body":"hello"}""").ShellLine(stage.Redis.Port));
@@ -21,7 +26,7 @@ internal sealed class Watch(Stage stage, Screen screen)
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var arrivals = stage.Users.Select(user => ShowArrivalsAsync(user, ending.Token)).ToList();
-        await ShowDeadLettersAsync(stopping);
+        await ShowDeadLettersAsync(shown, stopping);
         await ending.CancelAsync();
         await Task.WhenAll(arrivals);
         if (stage.Bridge.Process.IsRunning)
@@ -47,11 +52,8 @@ internal sealed class Watch(Stage stage, Screen screen)
     }
 
     // Redis could only tell of new ones to a call that blocks, and StackExchange.Redis has none.
-    private async Task ShowDeadLettersAsync(CancellationToken stopping)
+    private async Task ShowDeadLettersAsync(Dictionary<string, RedisValue> shown, CancellationToken stopping)
     {
-        var shown = new Dictionary<string, RedisValue>();
-        foreach (var queue in Queues)
-            shown[queue] = (await stage.DeadLettersAsync(queue, Stage.Beginning)).Select(letter => letter.Id).LastOrDefault(Stage.Beginning);
         using var ticks = new PeriodicTimer(LookEvery);
         while (!stopping.IsCancellationRequested && stage.Bridge.Process.IsRunning)
         {
