@@ -86,7 +86,7 @@ internal static class TraceCommand
             events.AddRange(await DeadAsync(link, bridge, id));
         }
 
-        events = [.. events.Distinct().OrderBy(one => one.Over).ThenBy(one => one.Step)];
+        events = [.. events.Distinct().OrderBy(one => one.Place).ThenBy(one => one.Step)];
         if (json)
         {
             foreach (var one in events)

@@ -20,11 +20,12 @@ internal sealed record TraceEvent(string Bridge, DateTimeOffset At, string Event
     private static readonly string[] Steps = ["pushed", "taken", "written", "confirmed"];
 
     /// <summary>
-    /// When what it is a part of was over: the steps of one delivery stay together and in order, whatever the clocks of Redis and of
-    /// the node say.
+    /// Where what it is a part of stands among the others: the steps of one delivery stay together and in order, whatever the clocks of
+    /// Redis and of the node say, by the time at which it was written. What bounced then stands behind it, also where the bounce was
+    /// told before the barrier behind the message had returned.
     /// </summary>
     [JsonIgnore]
-    public DateTimeOffset Over { get; init; } = At;
+    public DateTimeOffset Place { get; init; } = At;
 
     /// <summary>Which step of that it is.</summary>
     [JsonIgnore]
@@ -34,11 +35,11 @@ internal sealed record TraceEvent(string Bridge, DateTimeOffset At, string Event
     public static IEnumerable<TraceEvent> Of(string bridge, string node, Delivery delivery)
     {
         if (delivery.PushedAt is { } pushed)
-            yield return new(bridge, pushed, "pushed", node, "") { Over = delivery.ConfirmedAt };
-        yield return new(bridge, delivery.TakenAt, "taken", node, "") { Over = delivery.ConfirmedAt };
-        yield return new(bridge, delivery.WrittenAt, "written", node, delivery.Attempts > 1 ? string.Create(CultureInfo.InvariantCulture, $"attempt {delivery.Attempts}") : "") { Over = delivery.ConfirmedAt };
-        yield return new(bridge, delivery.ConfirmedAt, "confirmed", node, string.Create(
-            CultureInfo.InvariantCulture, $"{(delivery.ConfirmedAt - delivery.TakenAt).TotalMilliseconds:0} ms after it was taken"));
+            yield return new(bridge, pushed, "pushed", node, "") { Place = delivery.WrittenAt };
+        yield return new(bridge, delivery.TakenAt, "taken", node, "") { Place = delivery.WrittenAt };
+        yield return new(bridge, delivery.WrittenAt, "written", node, delivery.Attempts > 1 ? string.Create(CultureInfo.InvariantCulture, $"attempt {delivery.Attempts}") : "") { Place = delivery.WrittenAt };
+        var took = string.Create(CultureInfo.InvariantCulture, $"{(delivery.ConfirmedAt - delivery.TakenAt).TotalMilliseconds:0} ms after it was taken");
+        yield return new(bridge, delivery.ConfirmedAt, "confirmed", node, took) { Place = delivery.WrittenAt };
     }
 
     /// <summary>What an entry of the outcome stream tells.</summary>
@@ -51,7 +52,7 @@ internal sealed record TraceEvent(string Bridge, DateTimeOffset At, string Event
         foreach (var step in isRemembered ? [] : Steps)
         {
             if ((long?)entry[step] is { } at)
-                yield return new(bridge, DateTimeOffset.FromUnixTimeMilliseconds(at), step, Redis, "") { Over = over };
+                yield return new(bridge, DateTimeOffset.FromUnixTimeMilliseconds(at), step, Redis, "") { Place = over };
         }
 
         var words = Words.Select(name => (string?)entry[name]).Where(text => !string.IsNullOrEmpty(text));
@@ -66,7 +67,7 @@ internal sealed record TraceEvent(string Bridge, DateTimeOffset At, string Event
     /// <summary>What a dead letter tells.</summary>
     public static IEnumerable<TraceEvent> Of(string bridge, DeadLetter letter)
     {
-        yield return new(bridge, letter.TakenAt, "taken", Redis, "") { Over = letter.At };
+        yield return new(bridge, letter.TakenAt, "taken", Redis, "") { Place = letter.At };
         yield return new(bridge, letter.At, "dead-lettered", Redis, $"{letter.Reason}{(letter.Detail.Length > 0 ? ": " + letter.Detail : "")} (bridge dead show {letter.Id})");
     }
 

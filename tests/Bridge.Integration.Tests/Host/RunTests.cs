@@ -25,7 +25,12 @@ public sealed class RunTests
         using var ready = JsonDocument.Parse(await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative)));
         var main = ready.RootElement.GetProperty("bridges")[0];
         Assert.Equal(("main", "owner", "established"), (main.GetProperty("name").GetString(), main.GetProperty("role").GetString(), main.GetProperty("connection").GetString()));
-        var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+        var metrics = "";
+        // Ready is it before its first barrier has returned.
+        await Eventually.TrueAsync(
+            async () => (metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains("\nbridge_barrier_round_trip_seconds_bucket{", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(20),
+            "a barrier has returned");
         string[] names =
         [
             "bridge_entries_taken_total", "bridge_entries_confirmed_total", "bridge_entries_dead_lettered_total", "bridge_queue_length",
